@@ -1,0 +1,168 @@
+# ndproxyd and arpproxyd: `make help` lists what there is to make.
+
+VERSION = 0.1.0
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+SYSCONFDIR ?= /etc
+# where systemd looks, whatever the prefix
+UNITDIR ?= /lib/systemd/system
+TMPFILESDIR ?= /usr/lib/tmpfiles.d
+SYSUSERSDIR ?= /usr/lib/sysusers.d
+
+# What Debian calls the things that are needed: to build, for the demo, for all tests.
+BUILD_PACKAGES = gcc make libc6-dev pkg-config libmnl-dev libcap-ng-dev libconfuse-dev \
+	libev-dev libjansson-dev libsystemd-dev
+DEMO_PACKAGES = $(BUILD_PACKAGES) iproute2 nftables iputils-ping procps util-linux
+CHECK_PACKAGES = $(DEMO_PACKAGES) libcmocka-dev perl python3 python3-scapy iputils-arping \
+	tcpdump libcap2-bin
+LINT_PACKAGES = $(BUILD_PACKAGES) clang-format shellcheck mandoc
+FUZZ_PACKAGES = $(BUILD_PACKAGES) clang libclang-rt-dev
+
+# SAN=1 builds everything under the address and undefined-behaviour sanitizers, beside the other.
+SAN ?=
+B ?= build$(if $(SAN),-san)
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(2);)
+
+MODULES = libmnl libcap-ng libconfuse jansson libsystemd
+# "=": asked only when something is compiled, so that `make help` and `deps` need no pkg-config
+PKG_CFLAGS = $(shell pkg-config --cflags $(MODULES))
+PKG_LIBS = $(shell pkg-config --libs $(MODULES)) -lev
+
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wvla -Wformat=2
+ifeq ($(SAN),)
+OPT ?= -O2
+HARDEN = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else
+OPT ?= -O1
+HARDEN = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+HARDEN += -fstack-protector-strong -fPIE
+CFLAGS ?= $(OPT) -g
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Ilib $(WARN) $(HARDEN) $(CFLAGS)
+ALL_LDFLAGS = $(filter -fsanitize%,$(HARDEN)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+
+LIB_OBJS = $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
+NDP_OBJS = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard ndproxyd/*.c)))
+UNIT_TESTS = $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
+PROGRAMS = $(B)/sbin/ndproxyd $(B)/sbin/ndproxyctl
+
+.PHONY: all help demo check unit lint deps-build deps-demo deps-check deps-lint install uninstall \
+	clean fuzz dist san
+all: $(PROGRAMS)
+
+help:
+	@echo 'make           builds the daemons and the control client into build/sbin'
+	@echo 'make demo      shows the whole thing in network namespaces (KEEP=1: stops there, in a shell)'
+	@echo 'make check     builds, and runs all tests; as root it first installs what it needs'
+	@echo 'make lint      formatting, shell scripts, man pages, and who may use whom in lib/'
+	@echo 'make fuzz      fuzzes the codec for FUZZ_TIME seconds (60)'
+	@echo 'make install   DESTDIR, PREFIX (/usr/local), SYSCONFDIR (/etc), UNITDIR ...'
+	@echo 'make dist      a source archive of the last commit'
+	@echo 'make clean     removes what was built'
+	@echo 'SAN=1 with sanitizers; V=1 shows commands; CC=clang another compiler'
+
+# --- compiling ---
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/libproxy.a: $(LIB_OBJS)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/sbin/ndproxyd: $(B)/ndproxyd/main.o $(NDP_OBJS) $(B)/libproxy.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(B)/sbin/ndproxyctl: $(patsubst %.c,$(B)/%.o,$(wildcard ctl/*.c)) $(B)/libproxy.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(NDP_OBJS) $(B)/libproxy.a
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# --- what it needs: asked of dpkg, so a second run asks no registry ---
+
+deps-build: need = $(BUILD_PACKAGES)
+deps-demo: need = $(DEMO_PACKAGES)
+deps-check: need = $(CHECK_PACKAGES)
+deps-lint: need = $(LINT_PACKAGES)
+deps-fuzz: need = $(FUZZ_PACKAGES)
+deps-build deps-demo deps-check deps-lint deps-fuzz:
+	@tests/deps.sh $(need)
+
+# --- tests ---
+
+demo: deps-demo
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(B) KEEP=$(KEEP) tests/demo.sh
+
+# Both builds, plain and sanitized, run the same suite. JOBS labs at a time; each is a world of its own.
+JOBS ?= 2
+check: deps-check
+	@$(MAKE) --no-print-directory all unit fuzz-replay
+	@$(MAKE) --no-print-directory SAN=1 all unit fuzz-replay
+	@BUILD=$(B) prove --jobs $(JOBS) --timer --merge $(UNIT_TESTS) $(B)/tests/fuzz/replay tests/net/*.t
+	@BUILD=build-san prove --jobs $(JOBS) --timer --merge $(UNIT_TESTS:$(B)/%=build-san/%) \
+		build-san/tests/fuzz/replay tests/net/*.t
+	@echo 'make check: everything passed'
+
+unit: $(UNIT_TESTS)
+fuzz-replay: $(B)/tests/fuzz/replay
+
+# The fuzz target without the fuzzer: runs the corpus, prints TAP.
+$(B)/tests/fuzz/replay: $(B)/tests/fuzz/replay.o $(B)/tests/fuzz/fuzz_ndp.o $(NDP_OBJS) $(B)/libproxy.a
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+FUZZ_TIME ?= 60
+fuzz: deps-fuzz
+	@mkdir -p build-fuzz/corpus
+	clang -std=gnu11 -D_GNU_SOURCE -Ilib -g -O1 -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o build-fuzz/fuzz_ndp tests/fuzz/fuzz_ndp.c ndproxyd/ndp.c \
+		lib/addr.c lib/msg.c
+	build-fuzz/fuzz_ndp -max_total_time=$(FUZZ_TIME) -max_len=2048 \
+		-artifact_prefix=tests/fuzz/ndp/crash- build-fuzz/corpus tests/fuzz/ndp
+
+lint: deps-lint
+	@tests/lint.sh
+
+# --- installing ---
+
+INSTALL ?= install
+subst = sed 's|@SBINDIR@|$(SBINDIR)|g'
+install: all
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -m 755 $(B)/sbin/ndproxyd $(B)/sbin/ndproxyctl $(DESTDIR)$(SBINDIR)
+	$(INSTALL) -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 644 man/*.8 $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/sysctl.d $(DESTDIR)$(SYSCONFDIR)/iproute2/rt_protos.d
+	$(INSTALL) -m 644 etc/sysctl.d/60-ndproxyd.conf $(DESTDIR)$(SYSCONFDIR)/sysctl.d
+	$(INSTALL) -m 644 etc/iproute2/rt_protos.d/ndproxyd.conf \
+		$(DESTDIR)$(SYSCONFDIR)/iproute2/rt_protos.d
+	test -e $(DESTDIR)$(SYSCONFDIR)/ndproxyd.conf \
+		|| $(INSTALL) -m 644 etc/ndproxyd.conf $(DESTDIR)$(SYSCONFDIR)/ndproxyd.conf
+	$(INSTALL) -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(SYSUSERSDIR)
+	$(subst) packaging/systemd/ndproxyd.service >$(DESTDIR)$(UNITDIR)/ndproxyd.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/ndproxyd.service
+	$(INSTALL) -m 644 packaging/systemd/ndproxyd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/ndproxyd.conf
+	$(INSTALL) -m 644 packaging/systemd/ndproxyd.sysusers $(DESTDIR)$(SYSUSERSDIR)/ndproxyd.conf
+
+# The administrator's configuration stays.
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/ndproxyd $(DESTDIR)$(SBINDIR)/ndproxyctl \
+		$(DESTDIR)$(MANDIR)/man5/ndproxyd.conf.5 $(DESTDIR)$(MANDIR)/man8/ndproxyd.8 \
+		$(DESTDIR)$(MANDIR)/man8/ndproxyctl.8 \
+		$(DESTDIR)$(SYSCONFDIR)/sysctl.d/60-ndproxyd.conf \
+		$(DESTDIR)$(SYSCONFDIR)/iproute2/rt_protos.d/ndproxyd.conf \
+		$(DESTDIR)$(UNITDIR)/ndproxyd.service $(DESTDIR)$(TMPFILESDIR)/ndproxyd.conf \
+		$(DESTDIR)$(SYSUSERSDIR)/ndproxyd.conf
+
+dist:
+	git archive --format=tar --prefix=ndproxyd-$(VERSION)/ HEAD | gzip -n >ndproxyd-$(VERSION).tar.gz
+
+clean:
+	rm -rf build build-san build-fuzz ndproxyd-$(VERSION).tar.gz
