@@ -1,0 +1,234 @@
+/* addr: see addr.h. */
+#include "addr.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct addr addr_any;
+
+static const uint8_t v4_mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+int addr_family(const struct addr *a)
+{
+	return memcmp(a->b, v4_mapped, sizeof(v4_mapped)) == 0 ? AF_INET : AF_INET6;
+}
+
+static bool addr_is_v4(const struct addr *a)
+{
+	return addr_family(a) == AF_INET;
+}
+
+bool addr_equal(const struct addr *a, const struct addr *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
+}
+
+int addr_compare(const struct addr *a, const struct addr *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b));
+}
+
+bool addr_is_unspecified(const struct addr *a)
+{
+	static const uint8_t zero[4];
+
+	return addr_equal(a, &addr_any) || (addr_is_v4(a) && memcmp(a->b + 12, zero, 4) == 0);
+}
+
+bool addr_is_multicast(const struct addr *a)
+{
+	return a->b[0] == 0xff || (addr_is_v4(a) && (a->b[12] & 0xf0) == 0xe0);
+}
+
+bool addr_is_linklocal(const struct addr *a)
+{
+	if (addr_is_v4(a))
+		return a->b[12] == 169 && a->b[13] == 254;
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+bool addr_is_loopback(const struct addr *a)
+{
+	static const struct addr one = { { [15] = 1 } };
+
+	return addr_equal(a, &one) || (addr_is_v4(a) && a->b[12] == 127);
+}
+
+struct addr addr_from_v4(const uint8_t b[4])
+{
+	struct addr a;
+
+	memcpy(a.b, v4_mapped, sizeof(v4_mapped));
+	memcpy(a.b + 12, b, 4);
+	return a;
+}
+
+struct addr addr_from_v6(const uint8_t b[16])
+{
+	struct addr a;
+
+	memcpy(a.b, b, sizeof(a.b));
+	return a;
+}
+
+int addr_parse(const char *text, struct addr *ret)
+{
+	uint8_t v4[4], v6[16];
+
+	if (inet_pton(AF_INET6, text, v6) == 1) {
+		*ret = addr_from_v6(v6);
+		return 0;
+	}
+	if (inet_pton(AF_INET, text, v4) == 1) {
+		*ret = addr_from_v4(v4);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int prefix_parse(const char *text, struct prefix *ret)
+{
+	char buf[ADDR_TEXT_MAX];
+	const char *slash = strchr(text, '/');
+	size_t n = slash ? (size_t)(slash - text) : strlen(text);
+	struct prefix p;
+	unsigned len = 0, bits;
+
+	if (n >= sizeof(buf))
+		return -EINVAL;
+	memcpy(buf, text, n);
+	buf[n] = '\0';
+	if (addr_parse(buf, &p.addr) < 0)
+		return -EINVAL;
+	bits = strchr(buf, ':') ? ADDR_BITS : ADDR_BITS - ADDR_V4_BITS;
+	if (!slash) {
+		p.len = ADDR_BITS;
+		*ret = p;
+		return 0;
+	}
+	/* 1 to 3 digits, no sign, no leading zero: strtoul() would take all of these */
+	n = strspn(slash + 1, "0123456789");
+	if (n == 0 || n > 3 || slash[1 + n] != '\0' || (n > 1 && slash[1] == '0'))
+		return -EINVAL;
+	for (const char *c = slash + 1; *c; c++)
+		len = len * 10 + (unsigned)(*c - '0');
+	if (len > bits)
+		return -EINVAL;
+	p.len = (uint8_t)(len + ADDR_BITS - bits);
+	*ret = p;
+	return 0;
+}
+
+const char *addr_format(const struct addr *a, char buf[ADDR_TEXT_MAX])
+{
+	if (addr_is_v4(a))
+		inet_ntop(AF_INET, a->b + 12, buf, ADDR_TEXT_MAX);
+	else
+		inet_ntop(AF_INET6, a->b, buf, ADDR_TEXT_MAX);
+	return buf;
+}
+
+unsigned prefix_text_len(const struct prefix *p)
+{
+	if (addr_is_v4(&p->addr) && p->len >= ADDR_V4_BITS)
+		return p->len - ADDR_V4_BITS;
+	return p->len;
+}
+
+const char *prefix_format(const struct prefix *p, char buf[ADDR_TEXT_MAX])
+{
+	size_t n;
+
+	addr_format(&p->addr, buf);
+	if (prefix_is_exact(p))
+		return buf;
+	n = strlen(buf);
+	snprintf(buf + n, ADDR_TEXT_MAX - n, "/%u", prefix_text_len(p));
+	return buf;
+}
+
+struct prefix prefix_exact(const struct addr *a)
+{
+	return (struct prefix){ *a, ADDR_BITS };
+}
+
+bool prefix_is_exact(const struct prefix *p)
+{
+	return p->len == ADDR_BITS;
+}
+
+struct prefix prefix_network(const struct addr *a, uint8_t len)
+{
+	struct prefix p = { *a, len };
+
+	for (unsigned i = 0; i < sizeof(p.addr.b); i++) {
+		unsigned bits = len > i * 8 ? len - i * 8 : 0;
+
+		if (bits < 8)
+			p.addr.b[i] &= (uint8_t)(0xff00 >> bits);
+	}
+	return p;
+}
+
+bool prefix_contains(const struct prefix *p, const struct addr *a)
+{
+	unsigned whole = p->len / 8, rest = p->len % 8;
+
+	if (memcmp(p->addr.b, a->b, whole) != 0)
+		return false;
+	return rest == 0 || ((p->addr.b[whole] ^ a->b[whole]) & (0xff00 >> rest) & 0xff) == 0;
+}
+
+bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+	return a->len == b->len && addr_equal(&a->addr, &b->addr);
+}
+
+bool prefix_check(const struct prefix *p, int family, char why[ADDR_WHY_MAX])
+{
+	char text[ADDR_TEXT_MAX], net[ADDR_TEXT_MAX];
+	const char *kind = NULL;
+	struct prefix network = prefix_network(&p->addr, p->len);
+	bool v4 = addr_is_v4(&p->addr);
+
+	prefix_format(p, text);
+	if ((family == AF_INET) != v4) {
+		if (v4)
+			snprintf(why, ADDR_WHY_MAX,
+				"%s is an IPv4 address; expected an IPv6 address (IPv4 is arpproxyd's)",
+				text);
+		else
+			snprintf(why, ADDR_WHY_MAX,
+				"%s is an IPv6 address; expected an IPv4 address (IPv6 is ndproxyd's)",
+				text);
+		return false;
+	}
+	if (!prefix_equal(p, &network)) {
+		snprintf(why, ADDR_WHY_MAX, "%s has host bits set; the network is %s", text,
+			prefix_format(&network, net));
+		return false;
+	}
+	if (addr_is_unspecified(&p->addr))
+		kind = prefix_is_exact(p) ? "the unspecified address" : "no guest's network";
+	else if (addr_is_loopback(&p->addr))
+		kind = "a loopback address";
+	else if (addr_is_multicast(&p->addr))
+		kind = "a multicast address";
+	else if (addr_is_linklocal(&p->addr))
+		kind = "a link-local address";
+	else if (v4 && p->addr.b[12] == 0)
+		kind = "an address of \"this network\" (0.0.0.0/8)";
+	else if (v4 && p->addr.b[12] >= 240)
+		kind = "a reserved address (240.0.0.0/4)";
+	else if (!v4 && p->len < 3)
+		kind = "wider than all of the global addresses (2000::/3)";
+	else if (v4 && p->len < ADDR_V4_BITS + 4)
+		kind = "wider than a guest's network can be";
+	if (!kind)
+		return true;
+	snprintf(why, ADDR_WHY_MAX, "%s is %s; expected %s address or network of a guest", text, kind,
+		v4 ? "a unicast IPv4" : "a global or unique local IPv6");
+	return false;
+}

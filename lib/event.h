@@ -1,0 +1,46 @@
+/*
+ * event: what the kernel tells of its links, addresses and routes, as plain values.
+ *
+ * No functions: nl fills these in from netlink messages, the engine consumes them, neither knows
+ * the other.
+ */
+#ifndef EVENT_H
+#define EVENT_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "addr.h"
+
+struct link {
+	uint32_t index;
+	char name[IF_NAMESIZE];
+	uint8_t mac[6]; /* zero where the interface has none of 6 bytes */
+	bool admin_up;  /* IFF_UP: the kernel keeps routes through it */
+	bool running;   /* IFF_UP and IFF_LOWER_UP: frames pass */
+	bool noarp;     /* IFF_NOARP: no neighbour discovery on it (venet0) */
+	uint32_t mtu;
+};
+
+struct hostaddr {
+	uint32_t index; /* of its link */
+	struct prefix prefix; /* the address with the length of its network, host bits kept */
+	struct addr network;  /* the network's address (a peer's network where there is one) */
+	bool tentative;  /* not usable yet, or duplicate address detection failed */
+	bool deprecated; /* usable, but not preferred */
+	bool temporary;  /* a privacy address */
+	bool seen;       /* the receiver's own mark, for its sweep */
+};
+
+struct route {
+	struct prefix dst;
+	uint32_t table, metric;
+	uint32_t oif;       /* 0: none (blackhole) or several */
+	struct addr via;    /* unspecified: directly connected */
+	struct addr source; /* preferred source; unspecified: none */
+	uint8_t protocol;
+	uint8_t type; /* RTN_UNICAST ... */
+};
+
+#endif
