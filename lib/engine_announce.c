@@ -1,0 +1,115 @@
+/*
+ * engine_announce: unsolicited announcements, paced over all addresses (N11).
+ *
+ * An address that becomes answered is announced as often as its uplink's `announce` says, an
+ * interval of the codec apart. Fresh ones wait in one queue and repeats in another; both are in
+ * order of time, so the next one is always at a head. While an uplink is not ready nothing waits:
+ * all of it is announced when it becomes ready.
+ */
+#include "engine_private.h"
+
+#include <string.h>
+
+#define CATCH_UP_US 10000 /* how much of a late timer is made good in one burst */
+
+void announce_cancel(struct engine *e, struct listed *en)
+{
+	if (en->announce_queued == QUEUE_FRESH)
+		TAILQ_REMOVE(&e->fresh, en, in_queue);
+	else if (en->announce_queued == QUEUE_REPEATED)
+		TAILQ_REMOVE(&e->repeated, en, in_queue);
+	en->announce_queued = QUEUE_NONE;
+	en->announce_left = 0;
+}
+
+void announce_schedule(struct engine *e, struct listed *en)
+{
+	const struct iface *u = en->guest->uplink;
+
+	announce_cancel(e, en);
+	if (!u || !u->ready || u->uplink.announce == 0 || !prefix_is_exact(&en->prefix))
+		return;
+	en->announce_left = (uint8_t)u->uplink.announce;
+	en->announce_queued = QUEUE_FRESH;
+	TAILQ_INSERT_TAIL(&e->fresh, en, in_queue);
+}
+
+void announce_uplink(struct engine *e, const struct iface *uplink)
+{
+	const struct guest *g;
+	struct listed *en;
+
+	TABLE_FOREACH_GUEST(g, e->table) {
+		if (g->uplink != uplink)
+			continue;
+		GUEST_FOREACH_ENTRY(en, g)
+			if (en->silent == REASON_ANSWERED)
+				announce_schedule(e, en);
+	}
+}
+
+bool engine_announce(struct engine *e, uint64_t now, struct listed *en)
+{
+	(void)now;
+	if (!en->guest || en->silent != REASON_ANSWERED || !prefix_is_exact(&en->prefix)
+		|| !en->guest->uplink || !en->guest->uplink->ready)
+		return false;
+	announce_schedule(e, en);
+	if (en->announce_queued == QUEUE_NONE) { /* `announce = 0`, and yet asked for by hand */
+		en->announce_left = 1;
+		en->announce_queued = QUEUE_FRESH;
+		TAILQ_INSERT_TAIL(&e->fresh, en, in_queue);
+	}
+	return true;
+}
+
+static void announce_send(struct engine *e, uint64_t now, struct listed *en)
+{
+	struct iface *u = en->guest->uplink;
+	struct msg m = { .kind = MSG_TELL, .target = en->prefix.addr, .announcement = true,
+		.override = true, .has_lladdr = true };
+	uint8_t left = en->announce_left;
+
+	announce_cancel(e, en);
+	if (!u || !u->ready || !iface_source(e, u, &m.target, &m.target, &m.src))
+		return;
+	memcpy(m.eth_src, u->link.mac, MAC_LEN);
+	memcpy(m.lladdr, u->link.mac, MAC_LEN);
+	e->sink->send(e->sink->ctx, u, &m);
+	u->counters.announced++;
+	if (left <= 1)
+		return;
+	en->announce_left = (uint8_t)(left - 1);
+	en->announce_due = now + e->codec->announce_interval_ms;
+	en->announce_queued = QUEUE_REPEATED;
+	TAILQ_INSERT_TAIL(&e->repeated, en, in_queue);
+}
+
+uint64_t announce_next(const struct engine *e)
+{
+	const struct listed *repeat = TAILQ_FIRST(&e->repeated);
+	uint64_t pace_at = (e->pace_at + 999) / 1000;
+
+	if (!TAILQ_EMPTY(&e->fresh))
+		return pace_at;
+	if (!repeat)
+		return UINT64_MAX;
+	return repeat->announce_due > pace_at ? repeat->announce_due : pace_at;
+}
+
+uint64_t announce_tick(struct engine *e, uint64_t now)
+{
+	while (announce_next(e) <= now) {
+		struct listed *en = TAILQ_FIRST(&e->repeated);
+
+		if (!en || en->announce_due > now)
+			en = TAILQ_FIRST(&e->fresh);
+		if (!en)
+			break;
+		if (e->pace_at + CATCH_UP_US < now * 1000)
+			e->pace_at = now * 1000 - CATCH_UP_US;
+		e->pace_at += 1000000 / e->pace;
+		announce_send(e, now, en);
+	}
+	return announce_next(e);
+}

@@ -1,0 +1,344 @@
+/*
+ * engine_guest: configurations and run-time guests, put in force as differences.
+ *
+ * A guest here is one of the table's; name and origin together are its key, so a run-time guest may
+ * have the name of a configured one. An address is in force once. Where two list it, the origin of
+ * higher precedence has it (the configuration wins) and the other's stays aside, to come back when
+ * the address becomes free. What a new configuration does not mention is swept at its end, so an
+ * address that moves from one guest to another is never without an owner in between.
+ */
+#include "engine_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct iface *uplink_find(const struct engine *e, const char *name)
+{
+	if (!*name)
+		return e->nuplinks ? e->uplinks[0] : NULL;
+	for (size_t n = 0; n < e->nuplinks; n++)
+		if (strcmp(e->uplinks[n]->name, name) == 0)
+			return e->uplinks[n];
+	return NULL;
+}
+
+/* The settings of a vif, and which uplinks it is behind. */
+static void vif_refresh(struct engine *e, struct iface *i)
+{
+	const struct guest *g;
+
+	i->vif = *e->sink->vif_policy(e->sink->ctx, i->name);
+	i->uplinks = 0;
+	LIST_FOREACH(g, &i->guests, of_vif)
+		if (g->uplink)
+			i->uplinks |= 1ULL << g->uplink->bit;
+}
+
+static void guest_leave_vif(struct engine *e, struct guest *g)
+{
+	struct iface *i = g->vif;
+
+	if (!i)
+		return;
+	LIST_REMOVE(g, of_vif);
+	g->vif = NULL;
+	i->nguests--;
+	iface_listen(e, i);
+	vif_refresh(e, i);
+	iface_release(e, i);
+}
+
+static int guest_enter_vif(struct engine *e, struct guest *g, const char *name)
+{
+	struct iface *i;
+
+	if (!*name)
+		return 0;
+	i = iface_get(e, name);
+	if (!i)
+		return -ENOMEM;
+	g->vif = i;
+	LIST_INSERT_HEAD(&i->guests, g, of_vif);
+	i->nguests++;
+	vif_refresh(e, i);
+	iface_listen(e, i);
+	return 0;
+}
+
+static int guest_set_macs(struct guest *g, const struct spec *s)
+{
+	uint8_t(*macs)[MAC_LEN] = NULL;
+
+	if (s->nmacs) {
+		macs = malloc(s->nmacs * sizeof(*macs));
+		if (!macs)
+			return -ENOMEM;
+		memcpy(macs, s->macs, s->nmacs * sizeof(*macs));
+	}
+	free(g->macs);
+	g->macs = macs;
+	g->nmacs = s->nmacs;
+	return 0;
+}
+
+/* Everything of the guest but its addresses. */
+static int guest_set(struct engine *e, struct guest *g, const struct spec *s)
+{
+	int r = guest_set_macs(g, s);
+
+	if (r < 0)
+		return r;
+	g->route = s->route;
+	g->has_via = s->has_via;
+	g->via = s->via;
+	memcpy(g->uplink_name, s->uplink, sizeof(g->uplink_name));
+	if (strcmp(g->vif ? g->vif->name : "", s->vif) != 0) {
+		guest_leave_vif(e, g);
+		r = guest_enter_vif(e, g, s->vif);
+	}
+	g->uplink = uplink_find(e, g->uplink_name);
+	if (g->vif)
+		vif_refresh(e, g->vif);
+	return r;
+}
+
+static void aside_clear(struct guest *g)
+{
+	struct aside *a;
+
+	while ((a = STAILQ_FIRST(&g->aside))) {
+		STAILQ_REMOVE_HEAD(&g->aside, next);
+		free(a);
+	}
+}
+
+static int aside_add(struct guest *g, const struct prefix *p)
+{
+	struct aside *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return -ENOMEM;
+	a->prefix = *p;
+	STAILQ_INSERT_TAIL(&g->aside, a, next);
+	return 0;
+}
+
+/* Is the other one, who has what this one set aside, on the same vif? Then nobody is missing it. */
+static bool aside_matters(const struct guest *g, const struct guest *other)
+{
+	return other->vif != g->vif;
+}
+
+static void aside_note(const struct engine *e, const struct guest *g, const struct listed *en)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (aside_matters(g, en->guest))
+		engine_note(e, true, false,
+			"guest \"%s\": %s is set aside, because guest \"%s\" of the %s has it",
+			g->name, prefix_format(&en->prefix, text), en->guest->name,
+			origin_name(en->guest->origin));
+}
+
+/* Gives the guest one address, or sets it aside. Counts what is new in *added. */
+static int guest_take(
+	struct engine *e, struct guest *g, const struct prefix *p, uint32_t generation, size_t *added)
+{
+	struct listed *en = table_add(e->table, p);
+	struct guest *other;
+	int r = 0;
+
+	if (!en)
+		return -ENOMEM;
+	other = en->guest;
+	if (other && other != g && other->origin < g->origin) {
+		r = aside_add(g, p);
+		aside_note(e, g, en);
+		return r;
+	}
+	if (other != g) {
+		if (other && other->origin != g->origin)
+			r = aside_add(other, p);
+		announce_cancel(e, en);
+		if (!other)
+			en->silent = REASON_N10;
+		table_assign(e->table, en, g);
+		if (other && other->origin != g->origin)
+			aside_note(e, other, en);
+		if (!other)
+			++*added;
+	}
+	en->generation = generation;
+	return r;
+}
+
+static void entry_drop(struct engine *e, uint64_t now, struct listed *en)
+{
+	(void)now;
+	entry_withdraw(e, en);
+	announce_cancel(e, en);
+	table_assign(e->table, en, NULL);
+	en->silent = REASON_N10;
+	if (!en->host)
+		table_del(e->table, en);
+}
+
+static size_t guest_sweep(struct engine *e, uint64_t now, struct guest *g, uint32_t generation)
+{
+	struct listed *en, *next;
+	size_t n = 0;
+
+	for (en = TAILQ_FIRST(&g->entries); en; en = next) {
+		next = TAILQ_NEXT(en, of_guest);
+		if (en->generation == generation)
+			continue;
+		entry_drop(e, now, en);
+		n++;
+	}
+	if (TAILQ_EMPTY(&g->entries) && STAILQ_EMPTY(&g->aside)) {
+		guest_leave_vif(e, g);
+		table_guest_del(e->table, g);
+	}
+	return n;
+}
+
+static int guest_apply(
+	struct engine *e, const struct spec *s, uint32_t generation, size_t *added, struct guest **ret)
+{
+	struct guest *g = table_guest(e->table, s->name, s->origin);
+	int r = 0;
+
+	if (!g)
+		g = table_guest_add(e->table, s->name, s->origin);
+	if (!g)
+		return -ENOMEM;
+	*ret = g;
+	g->generation = generation;
+	aside_clear(g);
+	r = guest_set(e, g, s);
+	for (size_t n = 0; n < s->nprefixes && r == 0; n++)
+		r = guest_take(e, g, &s->prefixes[n], generation, added);
+	return r;
+}
+
+int engine_guest(struct engine *e, uint64_t now, const struct spec *s)
+{
+	uint32_t generation = ++e->generation;
+	struct guest *g = table_guest(e->table, s->name, s->origin);
+	size_t added = 0;
+	int r;
+
+	if (!g && s->nprefixes == 0)
+		return 0;
+	r = guest_apply(e, s, generation, &added, &g);
+	if (r < 0)
+		return r;
+	guest_evaluate(e, now, g);
+	guest_sweep(e, now, g, generation);
+	return 0;
+}
+
+void engine_config_begin(struct engine *e, const struct route_policy *route, unsigned pace)
+{
+	struct guest *g;
+	struct listed *en;
+
+	e->config_generation = ++e->generation;
+	e->nuplinks = 0;
+	e->pace = pace;
+	if (memcmp(route, &e->route, sizeof(*route)) == 0)
+		return;
+	/* routes of the old kind go; the new kind's are asked for at the end */
+	TABLE_FOREACH_GUEST(g, e->table)
+		GUEST_FOREACH_ENTRY(en, g)
+			entry_withdraw(e, en);
+	foreign_free_all(e);
+	e->foreign = NULL;
+	e->wants_sync = e->synced;
+	e->route = *route;
+}
+
+void engine_config_uplink(struct engine *e, const char *name, const struct uplink_policy *p)
+{
+	struct iface *i = iface_get(e, name);
+
+	if (!i || e->nuplinks == ENGINE_UPLINKS_MAX)
+		return;
+	i->is_uplink = true;
+	i->uplink = *p;
+	i->generation = e->sync_generation;
+	i->config_generation = e->config_generation;
+	i->bit = (unsigned)e->nuplinks;
+	e->uplinks[e->nuplinks++] = i;
+	iface_listen(e, i);
+}
+
+int engine_config_guest(struct engine *e, uint64_t now, const struct spec *s)
+{
+	struct guest *g;
+
+	(void)now;
+	return guest_apply(e, s, e->config_generation, &e->diff.added, &g);
+}
+
+static void uplink_retire(void *ctx, struct iface *i)
+{
+	struct engine *e = ctx;
+
+	if (!i->is_uplink || i->config_generation == e->config_generation)
+		return;
+	i->is_uplink = false;
+	i->ready = false;
+	iface_listen(e, i);
+}
+
+static void vif_refresh_each(void *ctx, struct iface *i)
+{
+	if (i->nguests)
+		vif_refresh(ctx, i);
+}
+
+/* What was aside comes back where its address has become free. */
+static void aside_retry(struct engine *e, struct guest *g)
+{
+	struct aside_list old = STAILQ_HEAD_INITIALIZER(old);
+	struct aside *a;
+	size_t added = 0;
+
+	STAILQ_CONCAT(&old, &g->aside);
+	while ((a = STAILQ_FIRST(&old))) {
+		struct listed *en = table_find(e->table, &a->prefix);
+
+		STAILQ_REMOVE_HEAD(&old, next);
+		if (en && en->guest)
+			STAILQ_INSERT_TAIL(&g->aside, a, next);
+		else if (guest_take(e, g, &a->prefix, g->generation, &added) == 0)
+			free(a);
+	}
+}
+
+void engine_config_end(struct engine *e, uint64_t now, struct config_diff *ret)
+{
+	struct guest *g, *next;
+
+	engine_ifaces(e, uplink_retire, e);
+	for (g = TAILQ_FIRST(table_guests(e->table)); g; g = next) {
+		next = TAILQ_NEXT(g, next);
+		if (g->origin != ORIGIN_COMMAND)
+			e->diff.removed += guest_sweep(e, now, g, e->config_generation);
+	}
+	TABLE_FOREACH_GUEST(g, e->table) {
+		g->uplink = uplink_find(e, g->uplink_name);
+		if (g->origin == ORIGIN_COMMAND)
+			aside_retry(e, g);
+		else
+			e->diff.same += g->nentries;
+	}
+	e->diff.same -= e->diff.added;
+	engine_ifaces(e, vif_refresh_each, e);
+	iface_learn(e);
+	entry_evaluate_all(e, now);
+	*ret = e->diff;
+	e->diff = (struct config_diff){ 0 };
+}

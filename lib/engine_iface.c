@@ -1,0 +1,497 @@
+/*
+ * engine_iface: interfaces by name and by index, and what the kernel tells of them.
+ *
+ * An interface is kept while the kernel has it, the configuration names it, or a guest is on it.
+ * A renamed one is another interface to us: names are what administrators write.
+ */
+#include "engine_private.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct iface *)a)->name, ((const struct iface *)b)->name);
+}
+
+static int by_index(const void *a, const void *b)
+{
+	const struct iface *x = a, *y = b;
+
+	return x->link.index < y->link.index ? -1 : x->link.index > y->link.index;
+}
+
+struct iface *engine_iface(const struct engine *e, const char *name)
+{
+	struct iface key, **found;
+
+	if (strlen(name) >= sizeof(key.name))
+		return NULL;
+	strcpy(key.name, name);
+	found = tfind(&key, &e->by_name, by_name);
+	return found ? *found : NULL;
+}
+
+uint32_t engine_ifindex(const struct engine *e, const char *name)
+{
+	const struct iface *i = engine_iface(e, name);
+
+	return i && i->present ? i->link.index : 0;
+}
+
+struct iface *iface_by_index(const struct engine *e, uint32_t index)
+{
+	struct iface key = { .link.index = index }, **found;
+
+	found = tfind(&key, &e->by_index, by_index);
+	return found ? *found : NULL;
+}
+
+struct iface *iface_get(struct engine *e, const char *name)
+{
+	struct iface *i = engine_iface(e, name);
+
+	if (i)
+		return i;
+	i = calloc(1, sizeof(*i));
+	if (!i)
+		return NULL;
+	strncpy(i->name, name, sizeof(i->name) - 1);
+	LIST_INIT(&i->guests);
+	if (!tsearch(i, &e->by_name, by_name)) {
+		free(i);
+		return NULL;
+	}
+	return i;
+}
+
+static void iface_free(void *node)
+{
+	struct iface *i = node;
+
+	free(i->addrs);
+	free(i->networks);
+	free(i->gateways);
+	free(i);
+}
+
+static void no_free(void *node)
+{
+	(void)node;
+}
+
+void iface_free_all(struct engine *e)
+{
+	tdestroy(e->by_index, no_free);
+	tdestroy(e->by_name, iface_free);
+}
+
+void iface_release(struct engine *e, struct iface *i)
+{
+	if (i->present || i->is_uplink || i->nguests)
+		return;
+	tdelete(i, &e->by_name, by_name);
+	iface_free(i);
+}
+
+struct walk {
+	void (*each)(void *ctx, struct iface *i);
+	void *ctx;
+};
+
+static void walk_node(const void *node, VISIT visit, void *closure)
+{
+	const struct walk *w = closure;
+
+	if (visit == postorder || visit == leaf)
+		w->each(w->ctx, *(struct iface *const *)node);
+}
+
+void engine_ifaces(const struct engine *e, void (*each)(void *ctx, struct iface *i), void *ctx)
+{
+	struct walk w = { each, ctx };
+
+	twalk_r(e->by_name, walk_node, &w);
+}
+
+/* A vif that knows no neighbour discovery (venet0) has routes and no listener. */
+void iface_listen(struct engine *e, struct iface *i)
+{
+	bool want = i->present && (i->is_uplink || (i->nguests && !i->link.noarp));
+
+	if (want == i->listening)
+		return;
+	i->listening = want;
+	e->sink->listen(e->sink->ctx, i, want);
+}
+
+bool iface_is_own_mac(const struct engine *e, const struct iface *i, const uint8_t mac[MAC_LEN])
+{
+	if (memcmp(i->link.mac, mac, MAC_LEN) == 0)
+		return true;
+	for (size_t n = 0; n < e->nuplinks; n++)
+		if (memcmp(e->uplinks[n]->link.mac, mac, MAC_LEN) == 0 && e->uplinks[n]->present)
+			return true;
+	return false;
+}
+
+bool iface_has(const struct iface *i, const struct addr *a)
+{
+	for (size_t n = 0; n < i->naddrs; n++)
+		if (addr_equal(&i->addrs[n].prefix.addr, a))
+			return true;
+	return false;
+}
+
+bool iface_on_link(const struct engine *e, const struct iface *vif, const struct addr *a)
+{
+	for (size_t u = 0; u < e->nuplinks; u++) {
+		const struct iface *i = e->uplinks[u];
+
+		if (!(vif->uplinks & 1ULL << i->bit))
+			continue;
+		for (size_t n = 0; n < i->nnetworks; n++)
+			if (prefix_contains(&i->networks[n], a))
+				return true;
+	}
+	return false;
+}
+
+bool iface_is_gateway(const struct engine *e, const struct iface *vif, const struct addr *a)
+{
+	for (unsigned n = 0; n < vif->vif.ngateways; n++)
+		if (addr_equal(&vif->vif.gateways[n], a))
+			return true;
+	for (size_t u = 0; u < e->nuplinks; u++) {
+		const struct iface *i = e->uplinks[u];
+
+		if (!(vif->uplinks & 1ULL << i->bit))
+			continue;
+		for (size_t n = 0; n < i->ngateways; n++)
+			if (addr_equal(&i->gateways[n], a))
+				return true;
+	}
+	return false;
+}
+
+/* How well an address serves as a source for talking to `peer`; 0: not at all. */
+static unsigned source_rank(const struct hostaddr *a, bool linklocal, const struct addr *peer)
+{
+	struct prefix net;
+
+	if (a->tentative || addr_is_linklocal(&a->prefix.addr) != linklocal)
+		return 0;
+	net = prefix_network(&a->network, a->prefix.len);
+	return 1 + 4 * prefix_contains(&net, peer) + 2 * !a->deprecated + !a->temporary;
+}
+
+static bool source_best(
+	const struct iface *i, bool linklocal, const struct addr *peer, struct addr *ret)
+{
+	unsigned best = 0;
+
+	for (size_t n = 0; n < i->naddrs; n++) {
+		unsigned rank = source_rank(&i->addrs[n], linklocal, peer);
+
+		if (rank <= best)
+			continue;
+		best = rank;
+		*ret = i->addrs[n].prefix.addr;
+	}
+	return best > 0;
+}
+
+static bool vif_source(const struct engine *e, const struct iface *i, struct addr *ret)
+{
+	if (source_best(i, true, &addr_any, ret))
+		return true;
+	if (!e->codec->linklocal)
+		return false;
+	*ret = e->codec->linklocal(i->link.mac); /* N25 */
+	return true;
+}
+
+/* N02; where nobody asked, or somebody without an address, the requester is the target itself. */
+bool iface_source(const struct engine *e, const struct iface *i, const struct addr *requester,
+	const struct addr *target, struct addr *ret)
+{
+	if (!e->codec->needs_source) {
+		*ret = *target;
+		return true;
+	}
+	if (!i->is_uplink)
+		return vif_source(e, i, ret);
+	switch (i->uplink.source) {
+	case SOURCE_TARGET: *ret = *target; return true;
+	case SOURCE_ADDRESS: *ret = i->uplink.source_address; return true;
+	case SOURCE_LINK_LOCAL: return source_best(i, true, requester, ret);
+	case SOURCE_AUTO: break;
+	}
+	return source_best(i, addr_is_linklocal(requester), requester, ret)
+		|| source_best(i, !addr_is_linklocal(requester), requester, ret);
+}
+
+bool engine_source(const struct engine *e, const struct iface *i, const struct addr *target,
+	struct addr *ret)
+{
+	return iface_source(e, i, target, target, ret);
+}
+
+static bool is_default(const struct engine *e, const struct prefix *p)
+{
+	return p->len == (e->codec->family == AF_INET ? ADDR_V4_BITS : 0);
+}
+
+static void network_add(struct iface *i, const struct addr *a, uint8_t len)
+{
+	struct prefix p = prefix_network(a, len), *more;
+
+	if (addr_is_linklocal(a) || addr_is_multicast(a))
+		return;
+	for (size_t n = 0; n < i->nnetworks; n++)
+		if (prefix_equal(&i->networks[n], &p))
+			return;
+	more = realloc(i->networks, (i->nnetworks + 1) * sizeof(*more));
+	if (!more)
+		return;
+	i->networks = more;
+	more[i->nnetworks++] = p;
+}
+
+static void gateway_add(struct iface *i, const struct addr *a)
+{
+	struct addr *more;
+
+	for (size_t n = 0; n < i->ngateways; n++)
+		if (addr_equal(&i->gateways[n], a))
+			return;
+	more = realloc(i->gateways, (i->ngateways + 1) * sizeof(*more));
+	if (!more)
+		return;
+	i->gateways = more;
+	more[i->ngateways++] = *a;
+}
+
+void iface_learn(struct engine *e)
+{
+	const struct path *p;
+
+	for (size_t u = 0; u < e->nuplinks; u++) {
+		struct iface *i = e->uplinks[u];
+		bool ready;
+		struct addr any;
+
+		i->nnetworks = i->ngateways = 0;
+		for (size_t n = 0; n < i->naddrs; n++)
+			network_add(i, &i->addrs[n].network, i->addrs[n].prefix.len);
+		LIST_FOREACH(p, &e->paths, next) {
+			if (!i->present || p->route.oif != i->link.index)
+				continue;
+			if (!addr_is_unspecified(&p->route.via))
+				gateway_add(i, &p->route.via);
+			else if (!is_default(e, &p->route.dst))
+				network_add(i, &p->route.dst.addr, p->route.dst.len);
+		}
+		ready = i->present && i->link.running
+			&& iface_source(e, i, &addr_any, &addr_any, &any);
+		if (ready && !i->ready) {
+			i->ready = true;
+			announce_uplink(e, i);
+		}
+		i->ready = ready;
+	}
+}
+
+/* One more, or one less, interface of the host has this address. */
+static void host_count(struct engine *e, uint64_t now, const struct addr *a, int by)
+{
+	struct prefix p = prefix_exact(a);
+	struct listed *en = by > 0 ? table_add(e->table, &p) : table_find(e->table, &p);
+
+	if (!en)
+		return;
+	en->host = (uint16_t)(en->host + by);
+	if (en->guest)
+		entry_evaluate(e, now, en);
+	else if (!en->host)
+		table_del(e->table, en);
+}
+
+static void addrs_drop(struct engine *e, uint64_t now, struct iface *i)
+{
+	for (size_t n = 0; n < i->naddrs; n++)
+		host_count(e, now, &i->addrs[n].prefix.addr, -1);
+	i->naddrs = 0;
+}
+
+/* deleted: the kernel has the interface no more, and its routes neither. */
+static void iface_gone(struct engine *e, uint64_t now, struct iface *i, bool deleted)
+{
+	struct guest *g;
+	struct listed *en;
+
+	tdelete(i, &e->by_index, by_index);
+	i->present = false;
+	iface_listen(e, i);
+	addrs_drop(e, now, i);
+	LIST_FOREACH(g, &i->guests, of_vif)
+		GUEST_FOREACH_ENTRY(en, g)
+			if (deleted)
+				route_lost(e, en);
+	vif_evaluate(e, now, i);
+	if (i->is_uplink) {
+		iface_learn(e);
+		entry_evaluate_all(e, now);
+	}
+	memset(&i->link, 0, sizeof(i->link));
+	iface_release(e, i);
+}
+
+static void iface_appears(struct engine *e, struct iface *i, const struct link *l)
+{
+	i->present = true;
+	i->link = *l;
+	tsearch(i, &e->by_index, by_index);
+	iface_listen(e, i);
+}
+
+static void iface_changed(struct engine *e, uint64_t now, struct iface *i, const struct link *l)
+{
+	struct link old = i->link;
+	struct guest *g;
+	struct listed *en;
+
+	i->link = *l;
+	iface_listen(e, i);
+	if (old.admin_up && !l->admin_up) /* K04, K11: the kernel has taken the routes */
+		LIST_FOREACH(g, &i->guests, of_vif)
+			GUEST_FOREACH_ENTRY(en, g)
+				route_lost(e, en);
+	if (old.admin_up != l->admin_up || old.running != l->running)
+		vif_evaluate(e, now, i);
+	if (i->is_uplink && memcmp(old.mac, l->mac, MAC_LEN) != 0)
+		i->ready = false; /* so that everything is announced again */
+}
+
+void engine_link(struct engine *e, uint64_t now, const struct link *l, bool present)
+{
+	struct iface *i = iface_by_index(e, l->index), *named;
+
+	if (i && (!present || strcmp(i->name, l->name) != 0)) {
+		iface_gone(e, now, i, !present);
+		i = NULL;
+	}
+	if (!present)
+		return;
+	if (!i) {
+		named = iface_get(e, l->name);
+		if (!named)
+			return;
+		/* the same name with another index: its end has been missed */
+		if (named->present)
+			iface_gone(e, now, named, true);
+		i = iface_get(e, l->name);
+		if (!i)
+			return;
+		iface_appears(e, i, l);
+		vif_evaluate(e, now, i);
+	} else {
+		iface_changed(e, now, i, l);
+	}
+	i->generation = e->sync_generation;
+	if (i->is_uplink)
+		iface_learn(e);
+}
+
+struct sweep {
+	struct engine *e;
+	uint64_t now;
+	struct iface *victim;
+};
+
+static void find_stale(void *ctx, struct iface *i)
+{
+	struct sweep *s = ctx;
+
+	if (i->present && i->generation != s->e->sync_generation)
+		s->victim = i;
+}
+
+static void addrs_mark(void *ctx, struct iface *i)
+{
+	(void)ctx;
+	for (size_t n = 0; n < i->naddrs; n++)
+		i->addrs[n].seen = false;
+}
+
+void iface_mark(struct engine *e)
+{
+	engine_ifaces(e, addrs_mark, NULL);
+}
+
+static void addrs_sweep(void *ctx, struct iface *i)
+{
+	const struct sweep *s = ctx;
+
+	for (size_t n = 0; n < i->naddrs;) {
+		struct addr a = i->addrs[n].prefix.addr;
+
+		if (i->addrs[n].seen) {
+			n++;
+			continue;
+		}
+		i->addrs[n] = i->addrs[--i->naddrs];
+		host_count(s->e, s->now, &a, -1);
+	}
+}
+
+void iface_sweep(struct engine *e, uint64_t now)
+{
+	for (;;) {
+		struct sweep s = { e, now, NULL };
+
+		engine_ifaces(e, find_stale, &s);
+		if (!s.victim) {
+			engine_ifaces(e, addrs_sweep, &s);
+			return;
+		}
+		iface_gone(e, now, s.victim, true);
+	}
+}
+
+void engine_address(struct engine *e, uint64_t now, const struct hostaddr *a, bool present)
+{
+	struct iface *i = iface_by_index(e, a->index);
+	struct hostaddr *more;
+	size_t n;
+
+	if (!i)
+		return;
+	for (n = 0; n < i->naddrs; n++)
+		if (prefix_equal(&i->addrs[n].prefix, &a->prefix))
+			break;
+	if (present && n == i->naddrs) {
+		more = realloc(i->addrs, (n + 1) * sizeof(*more));
+		if (!more)
+			return;
+		i->addrs = more;
+		i->addrs[i->naddrs++] = *a;
+		host_count(e, now, &a->prefix.addr, 1);
+	} else if (present) {
+		i->addrs[n] = *a;
+	} else if (n < i->naddrs) {
+		i->addrs[n] = i->addrs[--i->naddrs];
+		host_count(e, now, &a->prefix.addr, -1);
+	} else {
+		return;
+	}
+	if (present)
+		i->addrs[n].seen = true;
+	if (e->syncing)
+		return; /* all of it is learned at the end */
+	if (!i->is_uplink && !(e->route.has_source && addr_equal(&e->route.source, &a->prefix.addr)))
+		return;
+	iface_learn(e);
+	entry_evaluate_all(e, now); /* K07 */
+}

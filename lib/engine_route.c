@@ -1,0 +1,508 @@
+/*
+ * engine_route: the host route of each entry, and whether its address is answered at all.
+ *
+ * entry_evaluate() compares what an entry should have with what it has, and asks for the
+ * difference; it may be called at any time, and does nothing where nothing changed. Own routes are
+ * created exclusively and deleted by protocol, metric, table and interface, so no route of another
+ * protocol is ever changed (K05); one that is in the way is respected (K09).
+ */
+#include "engine_private.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The index of an address in the list of next hops and sources; 0 is none. */
+static uint16_t source_index(struct engine *e, const struct addr *a)
+{
+	if (addr_is_unspecified(a))
+		return 0;
+	for (uint16_t n = 1; n < e->nsources; n++)
+		if (addr_equal(&e->sources[n], a))
+			return n;
+	if (e->nsources == SOURCES_MAX)
+		return 0;
+	e->sources[e->nsources] = *a;
+	return e->nsources++;
+}
+
+/* K07: how well an uplink's address serves as the preferred source of a route. */
+static unsigned source_rank(const struct hostaddr *a, const struct addr *dst)
+{
+	struct prefix net = prefix_network(&a->network, a->prefix.len);
+
+	if (a->tentative || addr_is_linklocal(&a->prefix.addr))
+		return 0;
+	return 1 + 4 * prefix_contains(&net, dst) + 2 * !a->deprecated + !a->temporary;
+}
+
+static struct addr route_source(const struct engine *e, const struct listed *en)
+{
+	const struct iface *u = en->guest->uplink;
+	struct addr best = addr_any;
+	unsigned rank = 0;
+
+	if (e->route.has_source)
+		return e->source_usable ? e->route.source : addr_any;
+	for (size_t n = 0; u && n < u->naddrs; n++) {
+		unsigned r = source_rank(&u->addrs[n], &en->prefix.addr);
+
+		if (r <= rank)
+			continue;
+		rank = r;
+		best = u->addrs[n].prefix.addr;
+	}
+	return best;
+}
+
+/* Should the entry have a host route now, and which? */
+static bool route_wanted(const struct engine *e, const struct listed *en, struct route *ret)
+{
+	const struct guest *g = en->guest;
+
+	if (!g || !g->route || !g->vif || !g->vif->present || !g->vif->link.admin_up || en->host)
+		return false;
+	*ret = (struct route){ .dst = en->prefix,
+		.table = e->route.table,
+		.metric = e->route.metric,
+		.protocol = e->route.protocol,
+		.oif = g->vif->link.index,
+		.source = route_source(e, en) };
+	if (g->has_via && !prefix_is_exact(&en->prefix))
+		ret->via = g->via;
+	return true;
+}
+
+static struct route route_installed(const struct engine *e, const struct listed *en)
+{
+	return (struct route){ .dst = en->prefix,
+		.table = e->route.table,
+		.metric = e->route.metric,
+		.protocol = e->route.protocol,
+		.oif = en->route_oif,
+		.source = e->sources[en->route_source],
+		.via = e->sources[en->route_via] };
+}
+
+static bool route_same(const struct route *a, const struct route *b)
+{
+	return a->oif == b->oif && a->metric == b->metric && addr_equal(&a->via, &b->via)
+		&& addr_equal(&a->source, &b->source);
+}
+
+void route_set(struct engine *e, struct listed *en, enum route_state s)
+{
+	e->failed += (s == ROUTE_FAILED) - (en->route == ROUTE_FAILED);
+	en->route = (uint8_t)s;
+}
+
+void route_lost(struct engine *e, struct listed *en)
+{
+	if (en->route == ROUTE_OURS)
+		route_set(e, en, ROUTE_NONE);
+}
+
+void entry_withdraw(struct engine *e, struct listed *en)
+{
+	struct route r;
+
+	if (en->route == ROUTE_OURS) {
+		r = route_installed(e, en);
+		e->sink->route(e->sink->ctx, false, &r);
+	}
+	route_set(e, en, ROUTE_NONE);
+}
+
+static int by_destination(const void *a, const void *b)
+{
+	const struct foreign *x = a, *y = b;
+	int c = addr_compare(&x->route.dst.addr, &y->route.dst.addr);
+
+	return c ? c : (int)x->route.dst.len - (int)y->route.dst.len;
+}
+
+static struct foreign *foreign_find(const struct engine *e, const struct prefix *dst)
+{
+	struct foreign key = { .route.dst = *dst }, **found;
+
+	found = tfind(&key, &e->foreign, by_destination);
+	return found ? *found : NULL;
+}
+
+/* K09: what another protocol's routes make of ours. */
+static enum route_state foreign_state(const struct engine *e, const struct route *wanted)
+{
+	enum route_state s = ROUTE_NONE;
+
+	for (const struct foreign *f = foreign_find(e, &wanted->dst); f; f = f->next) {
+		if (f->route.metric > wanted->metric)
+			continue;
+		if (f->route.oif != wanted->oif)
+			return ROUTE_BLOCKED;
+		s = ROUTE_FOREIGN;
+	}
+	return s;
+}
+
+static void route_evaluate(struct engine *e, struct listed *en)
+{
+	struct route want, have = route_installed(e, en);
+	bool wanted = route_wanted(e, en, &want);
+	enum route_state foreign = wanted ? foreign_state(e, &want) : ROUTE_NONE;
+	char text[ADDR_TEXT_MAX];
+
+	if (en->route == ROUTE_OURS && wanted && foreign != ROUTE_BLOCKED && route_same(&have, &want))
+		return;
+	if (!e->synced)
+		return;
+	entry_withdraw(e, en);
+	if (!wanted)
+		return;
+	if (foreign != ROUTE_NONE) {
+		if (foreign == ROUTE_BLOCKED && en->silent != REASON_K09)
+			engine_note(e, true, true,
+				"%s: a route of another protocol leads elsewhere: not answered",
+				prefix_format(&en->prefix, text));
+		route_set(e, en, foreign);
+		return;
+	}
+	route_set(e, en, ROUTE_OURS);
+	en->route_oif = want.oif;
+	en->route_source = source_index(e, &want.source);
+	en->route_via = source_index(e, &want.via);
+	want.source = e->sources[en->route_source];
+	e->sink->route(e->sink->ctx, true, &want);
+}
+
+static enum reason entry_reason(const struct engine *e, const struct listed *en)
+{
+	const struct guest *g = en->guest;
+
+	if (en->host || !g->uplink)
+		return REASON_N10;
+	if (g->vif && (!e->synced || !g->vif->present || !g->vif->link.running))
+		return REASON_K04;
+	if (en->route == ROUTE_BLOCKED || en->route == ROUTE_FAILED)
+		return REASON_K09;
+	return REASON_ANSWERED;
+}
+
+/* An arrival is an address that was not answered and now is. */
+static void reason_update(struct engine *e, struct listed *en)
+{
+	enum reason r = entry_reason(e, en), old = en->silent;
+
+	if (r == old)
+		return;
+	en->silent = (uint8_t)r;
+	if (r == REASON_ANSWERED)
+		announce_schedule(e, en);
+	else if (old == REASON_ANSWERED)
+		announce_cancel(e, en);
+}
+
+void entry_evaluate(struct engine *e, uint64_t now, struct listed *en)
+{
+	(void)now;
+	route_evaluate(e, en);
+	reason_update(e, en);
+}
+
+/* The exact ones first: a route by way of one needs that one (K08). */
+void guest_evaluate(struct engine *e, uint64_t now, struct guest *g)
+{
+	struct listed *en;
+
+	GUEST_FOREACH_ENTRY(en, g)
+		if (prefix_is_exact(&en->prefix))
+			entry_evaluate(e, now, en);
+	GUEST_FOREACH_ENTRY(en, g)
+		if (!prefix_is_exact(&en->prefix))
+			entry_evaluate(e, now, en);
+}
+
+void vif_evaluate(struct engine *e, uint64_t now, struct iface *i)
+{
+	struct guest *g;
+
+	LIST_FOREACH(g, &i->guests, of_vif)
+		guest_evaluate(e, now, g);
+}
+
+static bool host_has(const struct engine *e, const struct addr *a)
+{
+	struct prefix p = prefix_exact(a);
+	const struct listed *en = table_find(e->table, &p);
+
+	return en && en->host;
+}
+
+void entry_evaluate_all(struct engine *e, uint64_t now)
+{
+	struct guest *g;
+
+	e->source_usable = e->route.has_source && host_has(e, &e->route.source);
+	TABLE_FOREACH_GUEST(g, e->table)
+		guest_evaluate(e, now, g);
+}
+
+void engine_route_done(struct engine *e, uint64_t now, bool add, const struct route *r, int err,
+	const char *text)
+{
+	struct listed *en = table_find(e->table, &r->dst);
+	char dst[ADDR_TEXT_MAX];
+
+	if (err == 0)
+		return;
+	if (!add) {
+		if (err != -ESRCH && err != -ENODEV && err != -ENOENT)
+			engine_note(e, true, true, "cannot delete the route to %s: %s%s%s",
+				prefix_format(&r->dst, dst), strerror(-err), *text ? ": " : "", text);
+		return;
+	}
+	if (!en || !en->guest || en->route != ROUTE_OURS || en->route_oif != r->oif)
+		return; /* no longer what we want */
+	if (err == -ENETDOWN || err == -ENODEV) {
+		route_set(e, en, ROUTE_NONE); /* the event is on its way */
+		return;
+	}
+	route_set(e, en, ROUTE_FAILED);
+	e->retry_at = now + RETRY_MS;
+	if (err == -EEXIST)
+		e->wants_sync = true; /* somebody's route that we have not heard of yet */
+	else
+		engine_note(e, true, true, "cannot add the route to %s: %s%s%s",
+			prefix_format(&r->dst, dst), strerror(-err), *text ? ": " : "", text);
+	reason_update(e, en);
+}
+
+/* A route with our protocol number: right, stale, or taken away by somebody. */
+static void own_route(struct engine *e, uint64_t now, const struct route *r, bool present)
+{
+	struct listed *en = table_find(e->table, &r->dst);
+	struct route want;
+
+	if (!present) {
+		if (en && en->guest && en->route == ROUTE_OURS && en->route_oif == r->oif) {
+			route_lost(e, en);
+			entry_evaluate(e, now, en);
+		}
+		return;
+	}
+	if (en && route_wanted(e, en, &want) && route_same(&want, r)) {
+		en->route_seen = true;
+		if (en->route == ROUTE_OURS)
+			return;
+		route_set(e, en, ROUTE_OURS);
+		en->route_oif = r->oif;
+		en->route_source = source_index(e, &r->source);
+		en->route_via = source_index(e, &r->via);
+		reason_update(e, en);
+		return;
+	}
+	if (en && en->route == ROUTE_OURS && en->route_oif == r->oif)
+		route_lost(e, en);
+	e->sink->route(e->sink->ctx, false, r);
+	if (en && en->guest)
+		entry_evaluate(e, now, en);
+}
+
+static void foreign_route(struct engine *e, uint64_t now, const struct route *r, bool present)
+{
+	struct foreign *head = foreign_find(e, &r->dst), *f, **at;
+	struct listed *en;
+
+	for (f = head; f; f = f->next)
+		if (f->route.metric == r->metric && f->route.oif == r->oif
+			&& f->route.protocol == r->protocol)
+			break;
+	if (present && f) {
+		f->generation = e->sync_generation;
+		return;
+	}
+	if (!present && !f)
+		return;
+	if (present) {
+		f = calloc(1, sizeof(*f));
+		if (!f)
+			return;
+		f->route = *r;
+		f->generation = e->sync_generation;
+		if (head) {
+			f->next = head->next;
+			head->next = f;
+		} else if (!tsearch(f, &e->foreign, by_destination)) {
+			free(f);
+			return;
+		}
+	} else {
+		if (f == head) {
+			tdelete(f, &e->foreign, by_destination);
+			if (f->next)
+				tsearch(f->next, &e->foreign, by_destination);
+		}
+		for (at = &head; *at; at = &(*at)->next)
+			if (*at == f) {
+				*at = f->next;
+				break;
+			}
+		free(f);
+	}
+	en = table_find(e->table, &r->dst);
+	if (en && en->guest)
+		entry_evaluate(e, now, en);
+}
+
+static void foreign_free(void *node)
+{
+	struct foreign *f = node, *next;
+
+	for (; f; f = next) {
+		next = f->next;
+		free(f);
+	}
+}
+
+void foreign_free_all(struct engine *e)
+{
+	tdestroy(e->foreign, foreign_free);
+}
+
+struct stale {
+	const struct engine *e;
+	struct route *routes;
+	size_t n;
+	bool failed;
+};
+
+static void collect_stale(const void *node, VISIT visit, void *closure)
+{
+	struct stale *s = closure;
+
+	if (visit != postorder && visit != leaf)
+		return;
+	for (const struct foreign *f = *(struct foreign *const *)node; f; f = f->next) {
+		struct route *more;
+
+		if (f->generation == s->e->sync_generation)
+			continue;
+		more = realloc(s->routes, (s->n + 1) * sizeof(*more));
+		if (!more)
+			return; /* they stay until the next sync */
+		s->routes = more;
+		more[s->n++] = f->route;
+	}
+}
+
+void foreign_sweep(struct engine *e, uint64_t now)
+{
+	struct stale s = { .e = e };
+
+	twalk_r(e->foreign, collect_stale, &s);
+	for (size_t n = 0; n < s.n; n++)
+		foreign_route(e, now, &s.routes[n], false);
+	free(s.routes);
+}
+
+static bool path_same(const struct route *a, const struct route *b)
+{
+	return prefix_equal(&a->dst, &b->dst) && a->metric == b->metric && a->oif == b->oif
+		&& a->protocol == b->protocol && addr_equal(&a->via, &b->via);
+}
+
+/* Default routes and networks that are directly connected: what the uplinks' guests see. */
+static void path_route(struct engine *e, const struct route *r, bool present)
+{
+	struct path *p;
+
+	LIST_FOREACH(p, &e->paths, next)
+		if (path_same(&p->route, r))
+			break;
+	if (present && p) {
+		p->generation = e->sync_generation;
+		return;
+	}
+	if (!present && !p)
+		return;
+	if (present) {
+		p = calloc(1, sizeof(*p));
+		if (!p)
+			return;
+		p->route = *r;
+		p->generation = e->sync_generation;
+		LIST_INSERT_HEAD(&e->paths, p, next);
+	} else {
+		LIST_REMOVE(p, next);
+		free(p);
+	}
+	if (!e->syncing)
+		iface_learn(e);
+}
+
+void engine_route(struct engine *e, uint64_t now, const struct route *r, bool present)
+{
+	uint8_t none = e->codec->family == AF_INET ? ADDR_V4_BITS : 0;
+	bool connected = addr_is_unspecified(&r->via) && r->oif && !prefix_is_exact(&r->dst);
+
+	if (r->protocol == e->route.protocol) {
+		if (r->table == e->route.table && r->dst.len != none)
+			own_route(e, now, r, present);
+		return;
+	}
+	if (addr_is_multicast(&r->dst.addr) || addr_is_linklocal(&r->dst.addr))
+		return;
+	if (r->table == ROUTE_TABLE_DEFAULT && (r->dst.len == none || connected))
+		path_route(e, r, present);
+	if (r->table == e->route.table && r->dst.len != none)
+		foreign_route(e, now, r, present);
+}
+
+void engine_withdraw(struct engine *e, uint64_t now)
+{
+	struct guest *g;
+	struct listed *en;
+
+	(void)now;
+	TABLE_FOREACH_GUEST(g, e->table)
+		GUEST_FOREACH_ENTRY(en, g)
+			entry_withdraw(e, en);
+}
+
+void engine_sync_begin(struct engine *e)
+{
+	struct guest *g;
+	struct listed *en;
+
+	e->syncing = true;
+	e->sync_generation++;
+	iface_mark(e);
+	TABLE_FOREACH_GUEST(g, e->table)
+		GUEST_FOREACH_ENTRY(en, g)
+			en->route_seen = false;
+}
+
+void engine_sync_end(struct engine *e, uint64_t now)
+{
+	struct path *p, *next;
+	struct guest *g;
+	struct listed *en;
+
+	iface_sweep(e, now);
+	for (p = LIST_FIRST(&e->paths); p; p = next) {
+		next = LIST_NEXT(p, next);
+		if (p->generation != e->sync_generation) {
+			LIST_REMOVE(p, next);
+			free(p);
+		}
+	}
+	foreign_sweep(e, now);
+	TABLE_FOREACH_GUEST(g, e->table)
+		GUEST_FOREACH_ENTRY(en, g)
+			if (!en->route_seen)
+				route_lost(e, en);
+	e->syncing = false;
+	e->synced = true;
+	iface_learn(e);
+	entry_evaluate_all(e, now);
+}

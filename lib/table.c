@@ -1,0 +1,350 @@
+/* table: see table.h. */
+#include "table.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS_MIN  64
+#define CHUNK_BITS 12
+#define CHUNK      (1U << CHUNK_BITS)
+
+/* A slot holds the id of an entry plus one (0: free) and the upper half of its hash, so that a
+ * probe seldom touches an entry that is not the one. */
+struct slot {
+	uint32_t id, tag;
+};
+
+struct table {
+	uint64_t key[2];
+	struct slot *slots;
+	size_t nslots, used; /* nslots is a power of two */
+	struct listed **chunks;
+	size_t nchunks;
+	uint32_t next_id, free_id; /* free ids are chained through entry.route_oif; 0: none */
+	size_t lengths[ADDR_BITS + 1]; /* entries of each prefix length */
+	uint8_t present[ADDR_BITS + 1]; /* the lengths that occur, longest first */
+	size_t npresent;
+	size_t nguest_entries;
+	struct guest_list guests;
+	void *by_name; /* tsearch(3) */
+};
+
+static inline uint64_t rotl(uint64_t x, unsigned b)
+{
+	return x << b | x >> (64 - b);
+}
+
+static inline void sip_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[1] = rotl(v[1], 13) ^ v[0];
+	v[0] = rotl(v[0], 32);
+	v[2] += v[3];
+	v[3] = rotl(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = rotl(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = rotl(v[1], 17) ^ v[2];
+	v[2] = rotl(v[2], 32);
+}
+
+/* SipHash-1-3 (Aumasson, Bernstein) of the address and the length: three words. */
+static uint64_t hash(const struct table *t, const struct prefix *p)
+{
+	uint64_t v[4] = { t->key[0] ^ 0x736f6d6570736575, t->key[1] ^ 0x646f72616e646f6d,
+		t->key[0] ^ 0x6c7967656e657261, t->key[1] ^ 0x7465646279746573 };
+	uint64_t m[3];
+
+	memcpy(m, p->addr.b, 16);
+	m[2] = (uint64_t)17 << 56 | p->len;
+	for (unsigned i = 0; i < 3; i++) {
+		v[3] ^= m[i];
+		sip_round(v);
+		v[0] ^= m[i];
+	}
+	v[2] ^= 0xff;
+	for (unsigned i = 0; i < 3; i++)
+		sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+static struct listed *entry_of(const struct table *t, uint32_t id)
+{
+	return &t->chunks[id >> CHUNK_BITS][id & (CHUNK - 1)];
+}
+
+struct table *table_new(const uint8_t key[16])
+{
+	struct table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	memcpy(t->key, key, sizeof(t->key));
+	TAILQ_INIT(&t->guests);
+	t->nslots = SLOTS_MIN;
+	t->slots = calloc(t->nslots, sizeof(*t->slots));
+	if (!t->slots) {
+		free(t);
+		return NULL;
+	}
+	return t;
+}
+
+static void guest_free(struct guest *g)
+{
+	struct aside *a;
+
+	while ((a = STAILQ_FIRST(&g->aside))) {
+		STAILQ_REMOVE_HEAD(&g->aside, next);
+		free(a);
+	}
+	free(g->macs);
+	free(g);
+}
+
+static void no_free(void *node)
+{
+	(void)node;
+}
+
+void table_free(struct table *t)
+{
+	struct guest *g;
+
+	if (!t)
+		return;
+	tdestroy(t->by_name, no_free);
+	while ((g = TAILQ_FIRST(&t->guests))) {
+		TAILQ_REMOVE(&t->guests, g, next);
+		guest_free(g);
+	}
+	for (size_t i = 0; i < t->nchunks; i++)
+		free(t->chunks[i]);
+	free(t->chunks);
+	free(t->slots);
+	free(t);
+}
+
+size_t table_count(const struct table *t)
+{
+	return t->nguest_entries;
+}
+
+static int guest_compare(const void *a, const void *b)
+{
+	const struct guest *x = a, *y = b;
+	int c = strcmp(x->name, y->name);
+
+	return c ? c : (int)x->origin - (int)y->origin;
+}
+
+struct guest *table_guest(const struct table *t, const char *name, enum origin origin)
+{
+	struct guest key = { .origin = origin };
+	struct guest **found;
+
+	if (strlen(name) > SPEC_NAME_MAX)
+		return NULL;
+	strcpy(key.name, name);
+	found = tfind(&key, &t->by_name, guest_compare);
+	return found ? *found : NULL;
+}
+
+struct guest *table_guest_add(struct table *t, const char *name, enum origin origin)
+{
+	struct guest *g;
+
+	if (strlen(name) > SPEC_NAME_MAX)
+		return NULL;
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return NULL;
+	strcpy(g->name, name);
+	g->origin = origin;
+	TAILQ_INIT(&g->entries);
+	STAILQ_INIT(&g->aside);
+	if (!tsearch(g, &t->by_name, guest_compare)) {
+		free(g);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&t->guests, g, next);
+	return g;
+}
+
+void table_guest_del(struct table *t, struct guest *g)
+{
+	tdelete(g, &t->by_name, guest_compare);
+	TAILQ_REMOVE(&t->guests, g, next);
+	guest_free(g);
+}
+
+const struct guest_list *table_guests(const struct table *t)
+{
+	return &t->guests;
+}
+
+/* The slot of the prefix, or the free one where it would go. */
+static size_t slot_find(const struct table *t, const struct prefix *p, uint64_t h)
+{
+	size_t i = h & (t->nslots - 1);
+
+	for (; t->slots[i].id; i = (i + 1) & (t->nslots - 1))
+		if (t->slots[i].tag == h >> 32
+			&& prefix_equal(&entry_of(t, t->slots[i].id - 1)->prefix, p))
+			break;
+	return i;
+}
+
+struct listed *table_find(const struct table *t, const struct prefix *p)
+{
+	size_t i = slot_find(t, p, hash(t, p));
+
+	return t->slots[i].id ? entry_of(t, t->slots[i].id - 1) : NULL;
+}
+
+static struct listed *lookup(const struct table *t, const struct addr *a, bool guests_only)
+{
+	for (size_t i = 0; i < t->npresent; i++) {
+		struct prefix p = prefix_network(a, t->present[i]);
+		struct listed *en = table_find(t, &p);
+
+		if (en && (en->guest || !guests_only))
+			return en;
+	}
+	return NULL;
+}
+
+struct listed *table_lookup(const struct table *t, const struct addr *a)
+{
+	return lookup(t, a, false);
+}
+
+struct listed *table_lookup_guest(const struct table *t, const struct addr *a)
+{
+	return lookup(t, a, true);
+}
+
+static bool grow(struct table *t)
+{
+	size_t n = t->nslots * 2;
+	struct slot *slots = calloc(n, sizeof(*slots)), *old = t->slots;
+	size_t nold = t->nslots;
+
+	if (!slots)
+		return false;
+	t->slots = slots;
+	t->nslots = n;
+	for (size_t i = 0; i < nold; i++) {
+		uint64_t h;
+
+		if (!old[i].id)
+			continue;
+		h = hash(t, &entry_of(t, old[i].id - 1)->prefix);
+		t->slots[slot_find(t, &entry_of(t, old[i].id - 1)->prefix, h)] = old[i];
+	}
+	free(old);
+	return true;
+}
+
+/* A fresh entry, zeroed but for its id. */
+static struct listed *entry_new(struct table *t)
+{
+	struct listed *en;
+	uint32_t id;
+
+	if (t->free_id) {
+		id = t->free_id - 1;
+		en = entry_of(t, id);
+		t->free_id = en->route_oif;
+	} else {
+		id = t->next_id;
+		if (id >> CHUNK_BITS == t->nchunks) {
+			struct listed **chunks =
+				realloc(t->chunks, (t->nchunks + 1) * sizeof(struct listed *));
+
+			if (!chunks)
+				return NULL;
+			t->chunks = chunks;
+			chunks[t->nchunks] = malloc(CHUNK * sizeof(struct listed));
+			if (!chunks[t->nchunks])
+				return NULL;
+			t->nchunks++;
+		}
+		t->next_id++;
+		en = entry_of(t, id);
+	}
+	memset(en, 0, sizeof(*en));
+	en->id = id;
+	return en;
+}
+
+static void lengths_update(struct table *t)
+{
+	t->npresent = 0;
+	for (unsigned l = ADDR_BITS + 1; l-- > 0;)
+		if (t->lengths[l])
+			t->present[t->npresent++] = (uint8_t)l;
+}
+
+struct listed *table_add(struct table *t, const struct prefix *p)
+{
+	uint64_t h = hash(t, p);
+	size_t i = slot_find(t, p, h);
+	struct listed *en;
+
+	if (t->slots[i].id)
+		return entry_of(t, t->slots[i].id - 1);
+	if ((t->used + 1) * 4 > t->nslots * 3) {
+		if (!grow(t))
+			return NULL;
+		i = slot_find(t, p, h);
+	}
+	en = entry_new(t);
+	if (!en)
+		return NULL;
+	en->prefix = *p;
+	t->slots[i] = (struct slot){ en->id + 1, (uint32_t)(h >> 32) };
+	t->used++;
+	if (t->lengths[p->len]++ == 0)
+		lengths_update(t);
+	return en;
+}
+
+void table_del(struct table *t, struct listed *en)
+{
+	size_t mask = t->nslots - 1;
+	size_t hole = slot_find(t, &en->prefix, hash(t, &en->prefix));
+
+	table_assign(t, en, NULL);
+	/* close the gap: move back whoever was pushed past it (Knuth 6.4, algorithm R) */
+	for (size_t i = (hole + 1) & mask; t->slots[i].id; i = (i + 1) & mask) {
+		size_t home = hash(t, &entry_of(t, t->slots[i].id - 1)->prefix) & mask;
+
+		if (((i - home) & mask) < ((i - hole) & mask))
+			continue;
+		t->slots[hole] = t->slots[i];
+		hole = i;
+	}
+	t->slots[hole].id = 0;
+	t->used--;
+	if (--t->lengths[en->prefix.len] == 0)
+		lengths_update(t);
+	en->route_oif = t->free_id;
+	t->free_id = en->id + 1;
+}
+
+void table_assign(struct table *t, struct listed *en, struct guest *g)
+{
+	if (en->guest) {
+		TAILQ_REMOVE(&en->guest->entries, en, of_guest);
+		en->guest->nentries--;
+		t->nguest_entries--;
+	}
+	en->guest = g;
+	if (g) {
+		TAILQ_INSERT_TAIL(&g->entries, en, of_guest);
+		g->nentries++;
+		t->nguest_entries++;
+	}
+}

@@ -1,0 +1,105 @@
+/*
+ * table: guests, and the addresses and prefixes that are listed; exact and longest-prefix lookup.
+ *
+ * An entry is one address or prefix, and stands here once. It belongs to a guest, or is an address
+ * of the host itself, or (a mistake that is told) both. Entries live in one open-addressing hash
+ * with a keyed hash function (SipHash), so that nobody on the wire can choose addresses that
+ * collide (H72); a lookup tries the prefix lengths that occur, longest first, so it costs the same
+ * at one address and at a million. Pointers to entries and guests stay valid until removed.
+ */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "addr.h"
+#include "msg.h"
+#include "spec.h"
+
+struct iface;
+
+/* What the kernel has of the entry's host route, as far as we know. */
+enum route_state {
+	ROUTE_NONE,
+	ROUTE_OURS,    /* installed by us: route_oif, route_source, route_via */
+	ROUTE_FOREIGN, /* another protocol's through the same vif: as good as ours (K09) */
+	ROUTE_BLOCKED, /* another protocol's to elsewhere (K09) */
+	ROUTE_FAILED,  /* the kernel refused it; tried again on every event and every few seconds */
+};
+
+struct listed {
+	struct prefix prefix;
+	uint8_t route;         /* enum route_state */
+	uint8_t silent;        /* enum reason: what a question on the uplink is told, cached */
+	uint8_t announce_left;   /* announcements still to be sent */
+	uint8_t announce_queued; /* enum announce_queue of the engine */
+	bool route_seen;         /* in the dump of a sync */
+	uint16_t host;         /* interfaces of the host that have this very address */
+	uint16_t route_source, route_via; /* of the engine's list of next hops and sources; 0: none */
+	uint32_t route_oif;
+	uint32_t generation; /* of the configuration that last mentioned it */
+	uint32_t id;         /* the table's own */
+	uint64_t announce_due;
+	struct guest *guest; /* NULL: the host's own only */
+	TAILQ_ENTRY(listed) of_guest;
+	TAILQ_ENTRY(listed) in_queue;
+};
+TAILQ_HEAD(listed_list, listed);
+
+/* An address that a guest lists and does not get, because another entry of it is in force. */
+struct aside {
+	struct prefix prefix;
+	STAILQ_ENTRY(aside) next;
+};
+STAILQ_HEAD(aside_list, aside);
+
+struct guest {
+	char name[SPEC_NAME_MAX + 1];
+	enum origin origin; /* name and origin together are the key */
+	bool route;
+	bool has_via;
+	struct addr via;
+	uint8_t (*macs)[MAC_LEN];
+	size_t nmacs;
+	struct iface *vif;    /* NULL: none */
+	struct iface *uplink; /* NULL: the configuration has none of this name */
+	char uplink_name[IF_NAMESIZE]; /* "": the only one */
+	uint32_t generation;
+	struct listed_list entries;
+	struct aside_list aside;
+	size_t nentries;
+	TAILQ_ENTRY(guest) next;
+	LIST_ENTRY(guest) of_vif;
+};
+TAILQ_HEAD(guest_list, guest);
+
+struct table;
+
+/* key: 16 random bytes. Every function that makes something returns NULL without memory. */
+struct table *table_new(const uint8_t key[16]);
+void table_free(struct table *t); /* with all entries and guests */
+size_t table_count(const struct table *t); /* entries of guests */
+
+struct guest *table_guest(const struct table *t, const char *name, enum origin origin);
+struct guest *table_guest_add(struct table *t, const char *name, enum origin origin);
+void table_guest_del(struct table *t, struct guest *g); /* its entries must be gone */
+const struct guest_list *table_guests(const struct table *t); /* in the order they came */
+#define TABLE_FOREACH_GUEST(g, t)  TAILQ_FOREACH(g, table_guests(t), next)
+#define GUEST_FOREACH_ENTRY(en, g) TAILQ_FOREACH(en, &(g)->entries, of_guest)
+
+/* The entry of exactly this prefix, or NULL. */
+struct listed *table_find(const struct table *t, const struct prefix *p);
+/* The longest entry that contains the address, or NULL. */
+struct listed *table_lookup(const struct table *t, const struct addr *a);
+/* The same, without the host's own addresses. */
+struct listed *table_lookup_guest(const struct table *t, const struct addr *a);
+/* Finds or makes the entry. Give it a guest or a host count, or remove it again. */
+struct listed *table_add(struct table *t, const struct prefix *p);
+void table_del(struct table *t, struct listed *en);
+/* Who an entry belongs to: guest NULL takes it away. */
+void table_assign(struct table *t, struct listed *en, struct guest *g);
+
+#endif
