@@ -8,7 +8,7 @@
 
 const struct addr addr_any;
 
-static const uint8_t v4_mapped[12] = { [10] = 0xff, [11] = 0xff };
+static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 int addr_family(const struct addr *a)
 {
@@ -51,7 +51,7 @@ bool addr_is_linklocal(const struct addr *a)
 
 bool addr_is_loopback(const struct addr *a)
 {
-	static const struct addr one = { { [15] = 1 } };
+	static const struct addr one = {{[15] = 1}};
 
 	return addr_equal(a, &one) || (addr_is_v4(a) && a->b[12] == 127);
 }
@@ -151,7 +151,7 @@ const char *prefix_format(const struct prefix *p, char buf[ADDR_TEXT_MAX])
 
 struct prefix prefix_exact(const struct addr *a)
 {
-	return (struct prefix){ *a, ADDR_BITS };
+	return (struct prefix){*a, ADDR_BITS};
 }
 
 bool prefix_is_exact(const struct prefix *p)
@@ -161,7 +161,7 @@ bool prefix_is_exact(const struct prefix *p)
 
 struct prefix prefix_network(const struct addr *a, uint8_t len)
 {
-	struct prefix p = { *a, len };
+	struct prefix p = {*a, len};
 
 	for (unsigned i = 0; i < sizeof(p.addr.b); i++) {
 		unsigned bits = len > i * 8 ? len - i * 8 : 0;
@@ -186,49 +186,48 @@ bool prefix_equal(const struct prefix *a, const struct prefix *b)
 	return a->len == b->len && addr_equal(&a->addr, &b->addr);
 }
 
+/* What a prefix is that no guest can have; NULL where one can. */
+static const char *prefix_kind(const struct prefix *p, bool v4)
+{
+	const struct addr *a = &p->addr;
+
+	if (addr_is_unspecified(a))
+		return prefix_is_exact(p) ? "the unspecified address" : "no guest's network";
+	if (addr_is_loopback(a))
+		return "a loopback address";
+	if (addr_is_multicast(a))
+		return "a multicast address";
+	if (addr_is_linklocal(a))
+		return "a link-local address";
+	if (v4 && a->b[12] == 0)
+		return "an address of \"this network\" (0.0.0.0/8)";
+	if (v4 && a->b[12] >= 240)
+		return "a reserved address (240.0.0.0/4)";
+	if (v4 ? p->len < ADDR_V4_BITS + 4 : p->len < 3)
+		return "wider than a guest's network can be";
+	return NULL;
+}
+
 bool prefix_check(const struct prefix *p, int family, char why[ADDR_WHY_MAX])
 {
 	char text[ADDR_TEXT_MAX], net[ADDR_TEXT_MAX];
-	const char *kind = NULL;
 	struct prefix network = prefix_network(&p->addr, p->len);
-	bool v4 = addr_is_v4(&p->addr);
+	bool v4 = addr_is_v4(&p->addr), other = (family == AF_INET) != v4;
+	bool host_bits = !prefix_equal(p, &network);
+	const char *kind = other || host_bits ? NULL : prefix_kind(p, v4);
 
+	if (!other && !host_bits && !kind)
+		return true;
 	prefix_format(p, text);
-	if ((family == AF_INET) != v4) {
-		if (v4)
-			snprintf(why, ADDR_WHY_MAX,
-				"%s is an IPv4 address; expected an IPv6 address (IPv4 is arpproxyd's)",
-				text);
-		else
-			snprintf(why, ADDR_WHY_MAX,
-				"%s is an IPv6 address; expected an IPv4 address (IPv6 is ndproxyd's)",
-				text);
-		return false;
-	}
-	if (!prefix_equal(p, &network)) {
+	if (other)
+		snprintf(why, ADDR_WHY_MAX,
+			"%s is an IPv%d address; expected an IPv%d address (IPv%d is %s's)", text,
+			v4 ? 4 : 6, v4 ? 6 : 4, v4 ? 4 : 6, v4 ? "arpproxyd" : "ndproxyd");
+	else if (host_bits)
 		snprintf(why, ADDR_WHY_MAX, "%s has host bits set; the network is %s", text,
 			prefix_format(&network, net));
-		return false;
-	}
-	if (addr_is_unspecified(&p->addr))
-		kind = prefix_is_exact(p) ? "the unspecified address" : "no guest's network";
-	else if (addr_is_loopback(&p->addr))
-		kind = "a loopback address";
-	else if (addr_is_multicast(&p->addr))
-		kind = "a multicast address";
-	else if (addr_is_linklocal(&p->addr))
-		kind = "a link-local address";
-	else if (v4 && p->addr.b[12] == 0)
-		kind = "an address of \"this network\" (0.0.0.0/8)";
-	else if (v4 && p->addr.b[12] >= 240)
-		kind = "a reserved address (240.0.0.0/4)";
-	else if (!v4 && p->len < 3)
-		kind = "wider than all of the global addresses (2000::/3)";
-	else if (v4 && p->len < ADDR_V4_BITS + 4)
-		kind = "wider than a guest's network can be";
-	if (!kind)
-		return true;
-	snprintf(why, ADDR_WHY_MAX, "%s is %s; expected %s address or network of a guest", text, kind,
-		v4 ? "a unicast IPv4" : "a global or unique local IPv6");
+	else
+		snprintf(why, ADDR_WHY_MAX, "%s is %s; expected %s address or network of a guest",
+			text, kind, v4 ? "a unicast IPv4" : "a global or unique local IPv6");
 	return false;
 }

@@ -103,7 +103,7 @@ static inline void writer_u8(struct writer *w, uint8_t v)
 
 static inline void writer_u16(struct writer *w, uint16_t v)
 {
-	const uint8_t b[2] = { (uint8_t)(v >> 8), (uint8_t)v };
+	const uint8_t b[2] = {(uint8_t)(v >> 8), (uint8_t)v};
 
 	writer_bytes(w, b, 2);
 }

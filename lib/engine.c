@@ -2,9 +2,11 @@
  * engine: verdicts on frames, and what does not fit elsewhere. See engine.h.
  *
  *   engine.c           frames: the rules N, D and H of CONFORMANCE.md
- *   engine_iface.c     what is known of interfaces; networks, gateways, sources
+ *   engine_iface.c     interfaces and their addresses
+ *   engine_learn.c     networks, gateways, and the source of an answer
  *   engine_guest.c     configurations and run-time guests as differences
  *   engine_route.c     host routes, and whether an address is answered at all (K04 to K11)
+ *   engine_kernel.c    other routes of the kernel; the sync
  *   engine_announce.c  announcements, paced (N11)
  *   engine_status.c    warnings
  */
@@ -15,8 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct engine *engine_new(const struct codec *codec, const struct sink *sink,
-	const uint8_t key[16])
+struct engine *engine_new(const struct codec *codec, const struct sink *sink, const uint8_t key[16])
 {
 	struct engine *e = calloc(1, sizeof(*e));
 
@@ -67,8 +68,8 @@ void engine_note(const struct engine *e, bool warning, bool limited, const char 
 }
 
 /* N12: nothing is sent, and no state changes but what `status` shows. */
-static void conflict_seen(
-	struct engine *e, uint64_t now, const struct iface *i, const struct addr *a, const uint8_t *mac)
+static void conflict_seen(struct engine *e, uint64_t now, const struct iface *i,
+	const struct addr *a, const uint8_t *mac)
 {
 	struct conflict *c = NULL, *oldest = &e->conflicts[0];
 	char text[ADDR_TEXT_MAX], by[MAC_TEXT_MAX];
@@ -83,7 +84,7 @@ static void conflict_seen(
 	}
 	if (!c) {
 		c = oldest;
-		*c = (struct conflict){ .target = *a };
+		*c = (struct conflict){.target = *a};
 		memcpy(c->mac, mac, MAC_LEN);
 		memcpy(c->iface, i->name, sizeof(c->iface));
 	}
@@ -109,8 +110,8 @@ static bool nonce_known(const struct engine *e, const struct msg *m)
 	if (!m->has_nonce)
 		return false;
 	for (unsigned n = 0; n < NONCES; n++)
-		if (e->nonces[n].used && addr_equal(&e->nonces[n].target, &m->target)
-			&& memcmp(e->nonces[n].nonce, m->nonce, sizeof(m->nonce)) == 0)
+		if (e->nonces[n].used && addr_equal(&e->nonces[n].target, &m->target) &&
+			memcmp(e->nonces[n].nonce, m->nonce, sizeof(m->nonce)) == 0)
 			return true;
 	return false;
 }
@@ -163,7 +164,7 @@ static bool mac_given(const struct iface *i, const struct guest *g, const uint8_
 {
 	const struct guest *x;
 
-	LIST_FOREACH(x, &i->guests, of_vif) {
+	LIST_FOREACH (x, &i->guests, of_vif) {
 		if (g && x != g)
 			continue;
 		if (x->nmacs == 0)
@@ -193,13 +194,13 @@ static enum reason guard(const struct engine *e, const struct iface *i, const st
 		return REASON_H63;
 	if (!mac_given(i, g, m->eth_src))
 		return REASON_H60;
-	if (!probe && !g
-		&& (!addr_is_linklocal(&m->src) || iface_is_gateway(e, i, &m->src)
-			|| is_hosts(e, &m->src)))
+	if (!probe && !g &&
+		(!addr_is_linklocal(&m->src) || iface_is_gateway(e, i, &m->src) ||
+			is_hosts(e, &m->src)))
 		return REASON_H61;
-	if (m->kind == MSG_TELL && !own_guest(e, i, &m->target)
-		&& (!addr_is_linklocal(&m->target) || iface_is_gateway(e, i, &m->target)
-			|| is_hosts(e, &m->target)))
+	if (m->kind == MSG_TELL && !own_guest(e, i, &m->target) &&
+		(!addr_is_linklocal(&m->target) || iface_is_gateway(e, i, &m->target) ||
+			is_hosts(e, &m->target)))
 		return REASON_H62;
 	return REASON_ANSWERED;
 }
@@ -275,12 +276,12 @@ static enum reason judge(
 
 enum reason engine_frame(struct engine *e, uint64_t now, struct iface *i, const struct msg *m)
 {
-	struct msg a = { .kind = MSG_TELL, .target = m->target, .dst = m->src };
+	struct msg a = {.kind = MSG_TELL, .target = m->target, .dst = m->src};
 	enum reason r = judge(e, now, i, m, &a.router);
 
-	if (r == REASON_ANSWERED
-		&& !iface_source(e, i, addr_is_unspecified(&m->src) ? &m->target : &m->src,
-			&m->target, &a.src))
+	if (r == REASON_ANSWERED &&
+		!iface_source(e, i, addr_is_unspecified(&m->src) ? &m->target : &m->src, &m->target,
+			&a.src))
 		r = REASON_N02;
 	if (r != REASON_ANSWERED) {
 		engine_drop(e, i, r);

@@ -32,17 +32,17 @@ struct counters {
 /* An interface, by name. Read by everyone, written by the engine alone but for `listener`. */
 struct iface {
 	char name[IF_NAMESIZE];
-	bool is_uplink;  /* the configuration's */
+	bool is_uplink;   /* the configuration's */
 	unsigned nguests; /* guests whose vif this is */
-	bool present;    /* the kernel has it: link is valid */
+	bool present;     /* the kernel has it: link is valid */
 	struct link link;
 	struct hostaddr *addrs;
 	size_t naddrs;
 	struct uplink_policy uplink;
 	struct vif_policy vif;
-	uint64_t uplinks; /* of a vif: bits of the uplinks that its guests are behind */
-	unsigned bit;     /* of an uplink: its bit */
-	bool ready;       /* of an uplink: running, with a source to answer from */
+	uint64_t uplinks;        /* of a vif: bits of the uplinks that its guests are behind */
+	unsigned bit;            /* of an uplink: its bit */
+	bool ready;              /* of an uplink: running, with a source to answer from */
 	struct prefix *networks; /* of an uplink: what is on-link there */
 	size_t nnetworks;
 	struct addr *gateways; /* of an uplink: next hops of the host's default routes */
@@ -50,7 +50,7 @@ struct iface {
 	struct counters counters;
 	LIST_HEAD(, guest) guests; /* of a vif */
 	bool listening;
-	void *listener; /* the sink's own */
+	void *listener;                         /* the sink's own */
 	uint32_t generation, config_generation; /* last mentioned by */
 };
 
@@ -72,8 +72,8 @@ struct sink {
 struct engine;
 
 /* key: 16 random bytes, of the hash. codec and sink are borrowed. NULL without memory. */
-struct engine *engine_new(const struct codec *codec, const struct sink *sink,
-	const uint8_t key[16]);
+struct engine *engine_new(
+	const struct codec *codec, const struct sink *sink, const uint8_t key[16]);
 void engine_free(struct engine *e);
 
 /*
@@ -103,8 +103,8 @@ void engine_sync_end(struct engine *e, uint64_t now);
 void engine_link(struct engine *e, uint64_t now, const struct link *l, bool present);
 void engine_address(struct engine *e, uint64_t now, const struct hostaddr *a, bool present);
 void engine_route(struct engine *e, uint64_t now, const struct route *r, bool present);
-void engine_route_done(struct engine *e, uint64_t now, bool add, const struct route *r, int err,
-	const char *text);
+void engine_route_done(
+	struct engine *e, uint64_t now, bool add, const struct route *r, int err, const char *text);
 
 /*
  * A frame heard on a listener. engine_frame() returns the verdict, which it has counted; a frame
@@ -134,8 +134,8 @@ struct iface *engine_iface(const struct engine *e, const char *name); /* NULL: n
 uint32_t engine_ifindex(const struct engine *e, const char *name);    /* 0: absent */
 void engine_ifaces(const struct engine *e, void (*each)(void *ctx, struct iface *i), void *ctx);
 /* The source an answer would bear on an interface for a target; false: none usable. */
-bool engine_source(const struct engine *e, const struct iface *i, const struct addr *target,
-	struct addr *ret);
+bool engine_source(
+	const struct engine *e, const struct iface *i, const struct addr *target, struct addr *ret);
 void engine_warnings(const struct engine *e, uint64_t now,
 	void (*each)(void *ctx, const char *code, const char *text), void *ctx);
 

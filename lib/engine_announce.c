@@ -39,10 +39,10 @@ void announce_uplink(struct engine *e, const struct iface *uplink)
 	const struct guest *g;
 	struct listed *en;
 
-	TABLE_FOREACH_GUEST(g, e->table) {
+	TABLE_FOREACH_GUEST (g, e->table) {
 		if (g->uplink != uplink)
 			continue;
-		GUEST_FOREACH_ENTRY(en, g)
+		GUEST_FOREACH_ENTRY (en, g)
 			if (en->silent == REASON_ANSWERED)
 				announce_schedule(e, en);
 	}
@@ -51,8 +51,8 @@ void announce_uplink(struct engine *e, const struct iface *uplink)
 bool engine_announce(struct engine *e, uint64_t now, struct listed *en)
 {
 	(void)now;
-	if (!en->guest || en->silent != REASON_ANSWERED || !prefix_is_exact(&en->prefix)
-		|| !en->guest->uplink || !en->guest->uplink->ready)
+	if (!en->guest || en->silent != REASON_ANSWERED || !prefix_is_exact(&en->prefix) ||
+		!en->guest->uplink || !en->guest->uplink->ready)
 		return false;
 	announce_schedule(e, en);
 	if (en->announce_queued == QUEUE_NONE) { /* `announce = 0`, and yet asked for by hand */
@@ -66,8 +66,11 @@ bool engine_announce(struct engine *e, uint64_t now, struct listed *en)
 static void announce_send(struct engine *e, uint64_t now, struct listed *en)
 {
 	struct iface *u = en->guest->uplink;
-	struct msg m = { .kind = MSG_TELL, .target = en->prefix.addr, .announcement = true,
-		.override = true, .has_lladdr = true };
+	struct msg m = {.kind = MSG_TELL,
+		.target = en->prefix.addr,
+		.announcement = true,
+		.override = true,
+		.has_lladdr = true};
 	uint8_t left = en->announce_left;
 
 	announce_cancel(e, en);

@@ -30,7 +30,7 @@ static void vif_refresh(struct engine *e, struct iface *i)
 
 	i->vif = *e->sink->vif_policy(e->sink->ctx, i->name);
 	i->uplinks = 0;
-	LIST_FOREACH(g, &i->guests, of_vif)
+	LIST_FOREACH (g, &i->guests, of_vif)
 		if (g->uplink)
 			i->uplinks |= 1ULL << g->uplink->bit;
 }
@@ -142,8 +142,8 @@ static void aside_note(const struct engine *e, const struct guest *g, const stru
 }
 
 /* Gives the guest one address, or sets it aside. Counts what is new in *added. */
-static int guest_take(
-	struct engine *e, struct guest *g, const struct prefix *p, uint32_t generation, size_t *added)
+static int guest_take(struct engine *e, struct guest *g, const struct prefix *p,
+	uint32_t generation, size_t *added)
 {
 	struct listed *en = table_add(e->table, p);
 	struct guest *other;
@@ -203,8 +203,8 @@ static size_t guest_sweep(struct engine *e, uint64_t now, struct guest *g, uint3
 	return n;
 }
 
-static int guest_apply(
-	struct engine *e, const struct spec *s, uint32_t generation, size_t *added, struct guest **ret)
+static int guest_apply(struct engine *e, const struct spec *s, uint32_t generation, size_t *added,
+	struct guest **ret)
 {
 	struct guest *g = table_guest(e->table, s->name, s->origin);
 	int r = 0;
@@ -250,8 +250,8 @@ void engine_config_begin(struct engine *e, const struct route_policy *route, uns
 	if (memcmp(route, &e->route, sizeof(*route)) == 0)
 		return;
 	/* routes of the old kind go; the new kind's are asked for at the end */
-	TABLE_FOREACH_GUEST(g, e->table)
-		GUEST_FOREACH_ENTRY(en, g)
+	TABLE_FOREACH_GUEST (g, e->table)
+		GUEST_FOREACH_ENTRY (en, g)
 			entry_withdraw(e, en);
 	foreign_free_all(e);
 	e->foreign = NULL;
@@ -328,7 +328,7 @@ void engine_config_end(struct engine *e, uint64_t now, struct config_diff *ret)
 		if (g->origin != ORIGIN_COMMAND)
 			e->diff.removed += guest_sweep(e, now, g, e->config_generation);
 	}
-	TABLE_FOREACH_GUEST(g, e->table) {
+	TABLE_FOREACH_GUEST (g, e->table) {
 		g->uplink = uplink_find(e, g->uplink_name);
 		if (g->origin == ORIGIN_COMMAND)
 			aside_retry(e, g);
@@ -340,5 +340,5 @@ void engine_config_end(struct engine *e, uint64_t now, struct config_diff *ret)
 	iface_learn(e);
 	entry_evaluate_all(e, now);
 	*ret = e->diff;
-	e->diff = (struct config_diff){ 0 };
+	e->diff = (struct config_diff){0};
 }

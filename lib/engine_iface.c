@@ -42,7 +42,7 @@ uint32_t engine_ifindex(const struct engine *e, const char *name)
 
 struct iface *iface_by_index(const struct engine *e, uint32_t index)
 {
-	struct iface key = { .link.index = index }, **found;
+	struct iface key = {.link.index = index}, **found;
 
 	found = tfind(&key, &e->by_index, by_index);
 	return found ? *found : NULL;
@@ -110,7 +110,7 @@ static void walk_node(const void *node, VISIT visit, void *closure)
 
 void engine_ifaces(const struct engine *e, void (*each)(void *ctx, struct iface *i), void *ctx)
 {
-	struct walk w = { each, ctx };
+	struct walk w = {each, ctx};
 
 	twalk_r(e->by_name, walk_node, &w);
 }
@@ -142,165 +142,6 @@ bool iface_has(const struct iface *i, const struct addr *a)
 		if (addr_equal(&i->addrs[n].prefix.addr, a))
 			return true;
 	return false;
-}
-
-bool iface_on_link(const struct engine *e, const struct iface *vif, const struct addr *a)
-{
-	for (size_t u = 0; u < e->nuplinks; u++) {
-		const struct iface *i = e->uplinks[u];
-
-		if (!(vif->uplinks & 1ULL << i->bit))
-			continue;
-		for (size_t n = 0; n < i->nnetworks; n++)
-			if (prefix_contains(&i->networks[n], a))
-				return true;
-	}
-	return false;
-}
-
-bool iface_is_gateway(const struct engine *e, const struct iface *vif, const struct addr *a)
-{
-	for (unsigned n = 0; n < vif->vif.ngateways; n++)
-		if (addr_equal(&vif->vif.gateways[n], a))
-			return true;
-	for (size_t u = 0; u < e->nuplinks; u++) {
-		const struct iface *i = e->uplinks[u];
-
-		if (!(vif->uplinks & 1ULL << i->bit))
-			continue;
-		for (size_t n = 0; n < i->ngateways; n++)
-			if (addr_equal(&i->gateways[n], a))
-				return true;
-	}
-	return false;
-}
-
-/* How well an address serves as a source for talking to `peer`; 0: not at all. */
-static unsigned source_rank(const struct hostaddr *a, bool linklocal, const struct addr *peer)
-{
-	struct prefix net;
-
-	if (a->tentative || addr_is_linklocal(&a->prefix.addr) != linklocal)
-		return 0;
-	net = prefix_network(&a->network, a->prefix.len);
-	return 1 + 4 * prefix_contains(&net, peer) + 2 * !a->deprecated + !a->temporary;
-}
-
-static bool source_best(
-	const struct iface *i, bool linklocal, const struct addr *peer, struct addr *ret)
-{
-	unsigned best = 0;
-
-	for (size_t n = 0; n < i->naddrs; n++) {
-		unsigned rank = source_rank(&i->addrs[n], linklocal, peer);
-
-		if (rank <= best)
-			continue;
-		best = rank;
-		*ret = i->addrs[n].prefix.addr;
-	}
-	return best > 0;
-}
-
-static bool vif_source(const struct engine *e, const struct iface *i, struct addr *ret)
-{
-	if (source_best(i, true, &addr_any, ret))
-		return true;
-	if (!e->codec->linklocal)
-		return false;
-	*ret = e->codec->linklocal(i->link.mac); /* N25 */
-	return true;
-}
-
-/* N02; where nobody asked, or somebody without an address, the requester is the target itself. */
-bool iface_source(const struct engine *e, const struct iface *i, const struct addr *requester,
-	const struct addr *target, struct addr *ret)
-{
-	if (!e->codec->needs_source) {
-		*ret = *target;
-		return true;
-	}
-	if (!i->is_uplink)
-		return vif_source(e, i, ret);
-	switch (i->uplink.source) {
-	case SOURCE_TARGET: *ret = *target; return true;
-	case SOURCE_ADDRESS: *ret = i->uplink.source_address; return true;
-	case SOURCE_LINK_LOCAL: return source_best(i, true, requester, ret);
-	case SOURCE_AUTO: break;
-	}
-	return source_best(i, addr_is_linklocal(requester), requester, ret)
-		|| source_best(i, !addr_is_linklocal(requester), requester, ret);
-}
-
-bool engine_source(const struct engine *e, const struct iface *i, const struct addr *target,
-	struct addr *ret)
-{
-	return iface_source(e, i, target, target, ret);
-}
-
-static bool is_default(const struct engine *e, const struct prefix *p)
-{
-	return p->len == (e->codec->family == AF_INET ? ADDR_V4_BITS : 0);
-}
-
-static void network_add(struct iface *i, const struct addr *a, uint8_t len)
-{
-	struct prefix p = prefix_network(a, len), *more;
-
-	if (addr_is_linklocal(a) || addr_is_multicast(a))
-		return;
-	for (size_t n = 0; n < i->nnetworks; n++)
-		if (prefix_equal(&i->networks[n], &p))
-			return;
-	more = realloc(i->networks, (i->nnetworks + 1) * sizeof(*more));
-	if (!more)
-		return;
-	i->networks = more;
-	more[i->nnetworks++] = p;
-}
-
-static void gateway_add(struct iface *i, const struct addr *a)
-{
-	struct addr *more;
-
-	for (size_t n = 0; n < i->ngateways; n++)
-		if (addr_equal(&i->gateways[n], a))
-			return;
-	more = realloc(i->gateways, (i->ngateways + 1) * sizeof(*more));
-	if (!more)
-		return;
-	i->gateways = more;
-	more[i->ngateways++] = *a;
-}
-
-void iface_learn(struct engine *e)
-{
-	const struct path *p;
-
-	for (size_t u = 0; u < e->nuplinks; u++) {
-		struct iface *i = e->uplinks[u];
-		bool ready;
-		struct addr any;
-
-		i->nnetworks = i->ngateways = 0;
-		for (size_t n = 0; n < i->naddrs; n++)
-			network_add(i, &i->addrs[n].network, i->addrs[n].prefix.len);
-		LIST_FOREACH(p, &e->paths, next) {
-			if (!i->present || p->route.oif != i->link.index)
-				continue;
-			if (!addr_is_unspecified(&p->route.via))
-				gateway_add(i, &p->route.via);
-			else if (!is_default(e, &p->route.dst))
-				network_add(i, &p->route.dst.addr, p->route.dst.len);
-		}
-		ready = i->present && i->link.running
-			&& iface_source(e, i, &addr_any, &addr_any, &any);
-		if (ready && !i->ready) {
-			i->ready = true;
-			announce_uplink(e, i);
-		}
-		i->ready = ready;
-	}
 }
 
 /* One more, or one less, interface of the host has this address. */
@@ -335,8 +176,8 @@ static void iface_gone(struct engine *e, uint64_t now, struct iface *i, bool del
 	i->present = false;
 	iface_listen(e, i);
 	addrs_drop(e, now, i);
-	LIST_FOREACH(g, &i->guests, of_vif)
-		GUEST_FOREACH_ENTRY(en, g)
+	LIST_FOREACH (g, &i->guests, of_vif)
+		GUEST_FOREACH_ENTRY (en, g)
 			if (deleted)
 				route_lost(e, en);
 	vif_evaluate(e, now, i);
@@ -365,8 +206,8 @@ static void iface_changed(struct engine *e, uint64_t now, struct iface *i, const
 	i->link = *l;
 	iface_listen(e, i);
 	if (old.admin_up && !l->admin_up) /* K04, K11: the kernel has taken the routes */
-		LIST_FOREACH(g, &i->guests, of_vif)
-			GUEST_FOREACH_ENTRY(en, g)
+		LIST_FOREACH (g, &i->guests, of_vif)
+			GUEST_FOREACH_ENTRY (en, g)
 				route_lost(e, en);
 	if (old.admin_up != l->admin_up || old.running != l->running)
 		vif_evaluate(e, now, i);
@@ -449,7 +290,7 @@ static void addrs_sweep(void *ctx, struct iface *i)
 void iface_sweep(struct engine *e, uint64_t now)
 {
 	for (;;) {
-		struct sweep s = { e, now, NULL };
+		struct sweep s = {e, now, NULL};
 
 		engine_ifaces(e, find_stale, &s);
 		if (!s.victim) {
@@ -490,7 +331,8 @@ void engine_address(struct engine *e, uint64_t now, const struct hostaddr *a, bo
 		i->addrs[n].seen = true;
 	if (e->syncing)
 		return; /* all of it is learned at the end */
-	if (!i->is_uplink && !(e->route.has_source && addr_equal(&e->route.source, &a->prefix.addr)))
+	if (!i->is_uplink &&
+		!(e->route.has_source && addr_equal(&e->route.source, &a->prefix.addr)))
 		return;
 	iface_learn(e);
 	entry_evaluate_all(e, now); /* K07 */

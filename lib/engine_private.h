@@ -4,10 +4,10 @@
 
 #include "engine.h"
 
-#define NONCES       64  /* of the guests' own DAD, remembered to know them again (D02) */
-#define CONFLICTS    16  /* shown in `status` */
-#define RETRY_MS     5000 /* for routes that the kernel refused */
-#define SOURCES_MAX  4096 /* different next hops and preferred sources of host routes */
+#define NONCES      64   /* of the guests' own DAD, remembered to know them again (D02) */
+#define CONFLICTS   16   /* shown in `status` */
+#define RETRY_MS    5000 /* for routes that the kernel refused */
+#define SOURCES_MAX 4096 /* different next hops and preferred sources of host routes */
 
 /* Routes of other protocols to one destination in the table of the host routes (K09). */
 struct foreign {
@@ -45,10 +45,10 @@ struct engine {
 	uint32_t config_generation, sync_generation;
 	struct config_diff diff; /* of the configuration that is being read */
 	bool syncing;
-	bool synced;     /* the kernel's tables have been read once */
+	bool synced; /* the kernel's tables have been read once */
 	bool wants_sync;
 	bool source_usable; /* the configured source of host routes is an address of the host */
-	void *foreign; /* struct foreign by destination, tsearch(3) */
+	void *foreign;      /* struct foreign by destination, tsearch(3) */
 	LIST_HEAD(, path) paths;
 	struct addr *sources; /* see SOURCES_MAX; index 0 stands for none */
 	uint16_t nsources;
@@ -72,28 +72,33 @@ struct iface *iface_get(struct engine *e, const char *name); /* finds or makes *
 struct iface *iface_by_index(const struct engine *e, uint32_t index);
 void iface_release(struct engine *e, struct iface *i); /* frees it where nothing needs it */
 void iface_free_all(struct engine *e);
-void iface_listen(struct engine *e, struct iface *i);  /* opens or closes as it should be */
+void iface_listen(struct engine *e, struct iface *i);        /* opens or closes as it should be */
+bool iface_has(const struct iface *i, const struct addr *a); /* is it an address of its own? */
+bool iface_is_own_mac(const struct engine *e, const struct iface *i, const uint8_t mac[MAC_LEN]);
 void iface_mark(struct engine *e); /* before a sync, iface_sweep() after it */
 void iface_sweep(struct engine *e, uint64_t now);
+
+/* engine_learn.c */
 void iface_learn(struct engine *e); /* networks and gateways of the uplinks, anew */
 bool iface_on_link(const struct engine *e, const struct iface *vif, const struct addr *a);
 bool iface_is_gateway(const struct engine *e, const struct iface *vif, const struct addr *a);
-bool iface_has(const struct iface *i, const struct addr *a); /* is it an address of its own? */
 bool iface_source(const struct engine *e, const struct iface *i, const struct addr *requester,
 	const struct addr *target, struct addr *ret);
-bool iface_is_own_mac(const struct engine *e, const struct iface *i, const uint8_t mac[MAC_LEN]);
-
-void vif_evaluate(struct engine *e, uint64_t now, struct iface *i); /* all its guests' entries */
 
 /* engine_route.c */
+void vif_evaluate(struct engine *e, uint64_t now, struct iface *i); /* all its guests' entries */
 void guest_evaluate(struct engine *e, uint64_t now, struct guest *g);
 void entry_evaluate(struct engine *e, uint64_t now, struct listed *en);
 void entry_evaluate_all(struct engine *e, uint64_t now);
 void entry_withdraw(struct engine *e, struct listed *en); /* its route, if we installed one */
 void route_lost(struct engine *e, struct listed *en);     /* the kernel has it no more */
 void route_set(struct engine *e, struct listed *en, enum route_state s);
+/* A route with our protocol number: right, stale, or taken away by somebody. */
+void own_route(struct engine *e, uint64_t now, const struct route *r, bool present);
+
+/* engine_kernel.c */
+struct foreign *foreign_find(const struct engine *e, const struct prefix *dst); /* a list */
 void foreign_free_all(struct engine *e);
-void foreign_sweep(struct engine *e, uint64_t now);
 
 /* engine_announce.c */
 void announce_schedule(struct engine *e, struct listed *en);

@@ -9,8 +9,6 @@
 #include "engine_private.h"
 
 #include <errno.h>
-#include <search.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The index of an address in the list of next hops and sources; 0 is none. */
@@ -32,7 +30,7 @@ static unsigned source_rank(const struct hostaddr *a, const struct addr *dst)
 {
 	struct prefix net = prefix_network(&a->network, a->prefix.len);
 
-	if (a->tentative || addr_is_linklocal(&a->prefix.addr))
+	if (a->tentative || !a->seen || addr_is_linklocal(&a->prefix.addr))
 		return 0;
 	return 1 + 4 * prefix_contains(&net, dst) + 2 * !a->deprecated + !a->temporary;
 }
@@ -63,12 +61,12 @@ static bool route_wanted(const struct engine *e, const struct listed *en, struct
 
 	if (!g || !g->route || !g->vif || !g->vif->present || !g->vif->link.admin_up || en->host)
 		return false;
-	*ret = (struct route){ .dst = en->prefix,
+	*ret = (struct route){.dst = en->prefix,
 		.table = e->route.table,
 		.metric = e->route.metric,
 		.protocol = e->route.protocol,
 		.oif = g->vif->link.index,
-		.source = route_source(e, en) };
+		.source = route_source(e, en)};
 	if (g->has_via && !prefix_is_exact(&en->prefix))
 		ret->via = g->via;
 	return true;
@@ -76,19 +74,19 @@ static bool route_wanted(const struct engine *e, const struct listed *en, struct
 
 static struct route route_installed(const struct engine *e, const struct listed *en)
 {
-	return (struct route){ .dst = en->prefix,
+	return (struct route){.dst = en->prefix,
 		.table = e->route.table,
 		.metric = e->route.metric,
 		.protocol = e->route.protocol,
 		.oif = en->route_oif,
 		.source = e->sources[en->route_source],
-		.via = e->sources[en->route_via] };
+		.via = e->sources[en->route_via]};
 }
 
 static bool route_same(const struct route *a, const struct route *b)
 {
-	return a->oif == b->oif && a->metric == b->metric && addr_equal(&a->via, &b->via)
-		&& addr_equal(&a->source, &b->source);
+	return a->oif == b->oif && a->metric == b->metric && addr_equal(&a->via, &b->via) &&
+	       addr_equal(&a->source, &b->source);
 }
 
 void route_set(struct engine *e, struct listed *en, enum route_state s)
@@ -114,22 +112,6 @@ void entry_withdraw(struct engine *e, struct listed *en)
 	route_set(e, en, ROUTE_NONE);
 }
 
-static int by_destination(const void *a, const void *b)
-{
-	const struct foreign *x = a, *y = b;
-	int c = addr_compare(&x->route.dst.addr, &y->route.dst.addr);
-
-	return c ? c : (int)x->route.dst.len - (int)y->route.dst.len;
-}
-
-static struct foreign *foreign_find(const struct engine *e, const struct prefix *dst)
-{
-	struct foreign key = { .route.dst = *dst }, **found;
-
-	found = tfind(&key, &e->foreign, by_destination);
-	return found ? *found : NULL;
-}
-
 /* K09: what another protocol's routes make of ours. */
 static enum route_state foreign_state(const struct engine *e, const struct route *wanted)
 {
@@ -152,10 +134,11 @@ static void route_evaluate(struct engine *e, struct listed *en)
 	enum route_state foreign = wanted ? foreign_state(e, &want) : ROUTE_NONE;
 	char text[ADDR_TEXT_MAX];
 
-	if (en->route == ROUTE_OURS && wanted && foreign != ROUTE_BLOCKED && route_same(&have, &want))
+	if (en->route == ROUTE_OURS && wanted && foreign != ROUTE_BLOCKED &&
+		route_same(&have, &want))
 		return;
-	if (!e->synced)
-		return;
+	if (!e->synced || e->syncing)
+		return; /* the end of the sync comes back to it */
 	entry_withdraw(e, en);
 	if (!wanted)
 		return;
@@ -214,10 +197,10 @@ void guest_evaluate(struct engine *e, uint64_t now, struct guest *g)
 {
 	struct listed *en;
 
-	GUEST_FOREACH_ENTRY(en, g)
+	GUEST_FOREACH_ENTRY (en, g)
 		if (prefix_is_exact(&en->prefix))
 			entry_evaluate(e, now, en);
-	GUEST_FOREACH_ENTRY(en, g)
+	GUEST_FOREACH_ENTRY (en, g)
 		if (!prefix_is_exact(&en->prefix))
 			entry_evaluate(e, now, en);
 }
@@ -226,7 +209,7 @@ void vif_evaluate(struct engine *e, uint64_t now, struct iface *i)
 {
 	struct guest *g;
 
-	LIST_FOREACH(g, &i->guests, of_vif)
+	LIST_FOREACH (g, &i->guests, of_vif)
 		guest_evaluate(e, now, g);
 }
 
@@ -243,12 +226,12 @@ void entry_evaluate_all(struct engine *e, uint64_t now)
 	struct guest *g;
 
 	e->source_usable = e->route.has_source && host_has(e, &e->route.source);
-	TABLE_FOREACH_GUEST(g, e->table)
+	TABLE_FOREACH_GUEST (g, e->table)
 		guest_evaluate(e, now, g);
 }
 
-void engine_route_done(struct engine *e, uint64_t now, bool add, const struct route *r, int err,
-	const char *text)
+void engine_route_done(
+	struct engine *e, uint64_t now, bool add, const struct route *r, int err, const char *text)
 {
 	struct listed *en = table_find(e->table, &r->dst);
 	char dst[ADDR_TEXT_MAX];
@@ -258,7 +241,8 @@ void engine_route_done(struct engine *e, uint64_t now, bool add, const struct ro
 	if (!add) {
 		if (err != -ESRCH && err != -ENODEV && err != -ENOENT)
 			engine_note(e, true, true, "cannot delete the route to %s: %s%s%s",
-				prefix_format(&r->dst, dst), strerror(-err), *text ? ": " : "", text);
+				prefix_format(&r->dst, dst), strerror(-err), *text ? ": " : "",
+				text);
 		return;
 	}
 	if (!en || !en->guest || en->route != ROUTE_OURS || en->route_oif != r->oif)
@@ -278,7 +262,7 @@ void engine_route_done(struct engine *e, uint64_t now, bool add, const struct ro
 }
 
 /* A route with our protocol number: right, stale, or taken away by somebody. */
-static void own_route(struct engine *e, uint64_t now, const struct route *r, bool present)
+void own_route(struct engine *e, uint64_t now, const struct route *r, bool present)
 {
 	struct listed *en = table_find(e->table, &r->dst);
 	struct route want;
@@ -292,8 +276,6 @@ static void own_route(struct engine *e, uint64_t now, const struct route *r, boo
 	}
 	if (en && route_wanted(e, en, &want) && route_same(&want, r)) {
 		en->route_seen = true;
-		if (en->route == ROUTE_OURS)
-			return;
 		route_set(e, en, ROUTE_OURS);
 		en->route_oif = r->oif;
 		en->route_source = source_index(e, &r->source);
@@ -308,201 +290,13 @@ static void own_route(struct engine *e, uint64_t now, const struct route *r, boo
 		entry_evaluate(e, now, en);
 }
 
-static void foreign_route(struct engine *e, uint64_t now, const struct route *r, bool present)
-{
-	struct foreign *head = foreign_find(e, &r->dst), *f, **at;
-	struct listed *en;
-
-	for (f = head; f; f = f->next)
-		if (f->route.metric == r->metric && f->route.oif == r->oif
-			&& f->route.protocol == r->protocol)
-			break;
-	if (present && f) {
-		f->generation = e->sync_generation;
-		return;
-	}
-	if (!present && !f)
-		return;
-	if (present) {
-		f = calloc(1, sizeof(*f));
-		if (!f)
-			return;
-		f->route = *r;
-		f->generation = e->sync_generation;
-		if (head) {
-			f->next = head->next;
-			head->next = f;
-		} else if (!tsearch(f, &e->foreign, by_destination)) {
-			free(f);
-			return;
-		}
-	} else {
-		if (f == head) {
-			tdelete(f, &e->foreign, by_destination);
-			if (f->next)
-				tsearch(f->next, &e->foreign, by_destination);
-		}
-		for (at = &head; *at; at = &(*at)->next)
-			if (*at == f) {
-				*at = f->next;
-				break;
-			}
-		free(f);
-	}
-	en = table_find(e->table, &r->dst);
-	if (en && en->guest)
-		entry_evaluate(e, now, en);
-}
-
-static void foreign_free(void *node)
-{
-	struct foreign *f = node, *next;
-
-	for (; f; f = next) {
-		next = f->next;
-		free(f);
-	}
-}
-
-void foreign_free_all(struct engine *e)
-{
-	tdestroy(e->foreign, foreign_free);
-}
-
-struct stale {
-	const struct engine *e;
-	struct route *routes;
-	size_t n;
-	bool failed;
-};
-
-static void collect_stale(const void *node, VISIT visit, void *closure)
-{
-	struct stale *s = closure;
-
-	if (visit != postorder && visit != leaf)
-		return;
-	for (const struct foreign *f = *(struct foreign *const *)node; f; f = f->next) {
-		struct route *more;
-
-		if (f->generation == s->e->sync_generation)
-			continue;
-		more = realloc(s->routes, (s->n + 1) * sizeof(*more));
-		if (!more)
-			return; /* they stay until the next sync */
-		s->routes = more;
-		more[s->n++] = f->route;
-	}
-}
-
-void foreign_sweep(struct engine *e, uint64_t now)
-{
-	struct stale s = { .e = e };
-
-	twalk_r(e->foreign, collect_stale, &s);
-	for (size_t n = 0; n < s.n; n++)
-		foreign_route(e, now, &s.routes[n], false);
-	free(s.routes);
-}
-
-static bool path_same(const struct route *a, const struct route *b)
-{
-	return prefix_equal(&a->dst, &b->dst) && a->metric == b->metric && a->oif == b->oif
-		&& a->protocol == b->protocol && addr_equal(&a->via, &b->via);
-}
-
-/* Default routes and networks that are directly connected: what the uplinks' guests see. */
-static void path_route(struct engine *e, const struct route *r, bool present)
-{
-	struct path *p;
-
-	LIST_FOREACH(p, &e->paths, next)
-		if (path_same(&p->route, r))
-			break;
-	if (present && p) {
-		p->generation = e->sync_generation;
-		return;
-	}
-	if (!present && !p)
-		return;
-	if (present) {
-		p = calloc(1, sizeof(*p));
-		if (!p)
-			return;
-		p->route = *r;
-		p->generation = e->sync_generation;
-		LIST_INSERT_HEAD(&e->paths, p, next);
-	} else {
-		LIST_REMOVE(p, next);
-		free(p);
-	}
-	if (!e->syncing)
-		iface_learn(e);
-}
-
-void engine_route(struct engine *e, uint64_t now, const struct route *r, bool present)
-{
-	uint8_t none = e->codec->family == AF_INET ? ADDR_V4_BITS : 0;
-	bool connected = addr_is_unspecified(&r->via) && r->oif && !prefix_is_exact(&r->dst);
-
-	if (r->protocol == e->route.protocol) {
-		if (r->table == e->route.table && r->dst.len != none)
-			own_route(e, now, r, present);
-		return;
-	}
-	if (addr_is_multicast(&r->dst.addr) || addr_is_linklocal(&r->dst.addr))
-		return;
-	if (r->table == ROUTE_TABLE_DEFAULT && (r->dst.len == none || connected))
-		path_route(e, r, present);
-	if (r->table == e->route.table && r->dst.len != none)
-		foreign_route(e, now, r, present);
-}
-
 void engine_withdraw(struct engine *e, uint64_t now)
 {
 	struct guest *g;
 	struct listed *en;
 
 	(void)now;
-	TABLE_FOREACH_GUEST(g, e->table)
-		GUEST_FOREACH_ENTRY(en, g)
+	TABLE_FOREACH_GUEST (g, e->table)
+		GUEST_FOREACH_ENTRY (en, g)
 			entry_withdraw(e, en);
-}
-
-void engine_sync_begin(struct engine *e)
-{
-	struct guest *g;
-	struct listed *en;
-
-	e->syncing = true;
-	e->sync_generation++;
-	iface_mark(e);
-	TABLE_FOREACH_GUEST(g, e->table)
-		GUEST_FOREACH_ENTRY(en, g)
-			en->route_seen = false;
-}
-
-void engine_sync_end(struct engine *e, uint64_t now)
-{
-	struct path *p, *next;
-	struct guest *g;
-	struct listed *en;
-
-	iface_sweep(e, now);
-	for (p = LIST_FIRST(&e->paths); p; p = next) {
-		next = LIST_NEXT(p, next);
-		if (p->generation != e->sync_generation) {
-			LIST_REMOVE(p, next);
-			free(p);
-		}
-	}
-	foreign_sweep(e, now);
-	TABLE_FOREACH_GUEST(g, e->table)
-		GUEST_FOREACH_ENTRY(en, g)
-			if (!en->route_seen)
-				route_lost(e, en);
-	e->syncing = false;
-	e->synced = true;
-	iface_learn(e);
-	entry_evaluate_all(e, now);
 }

@@ -32,13 +32,15 @@ static void warn_uplink(const struct out *o, const struct iface *i)
 	if (!i->present)
 		warn(o, "uplink-absent", "uplink \"%s\" does not exist", i->name);
 	else if (!i->link.admin_up)
-		warn(o, "uplink-down", "uplink \"%s\" is down: ip link set %s up", i->name, i->name);
+		warn(o, "uplink-down", "uplink \"%s\" is down: ip link set %s up", i->name,
+			i->name);
 	else if (!i->link.running)
 		warn(o, "uplink-down", "uplink \"%s\" has no carrier", i->name);
 	else if (!iface_source(o->e, i, &addr_any, &addr_any, &any))
-		warn(o, "N02", "uplink \"%s\" has no usable address to answer from (source)", i->name);
-	else if (o->e->codec->needs_source && i->uplink.source == SOURCE_ADDRESS
-		&& !iface_has(i, &i->uplink.source_address))
+		warn(o, "N02", "uplink \"%s\" has no usable address to answer from (source)",
+			i->name);
+	else if (o->e->codec->needs_source && i->uplink.source == SOURCE_ADDRESS &&
+		 !iface_has(i, &i->uplink.source_address))
 		warn(o, "N02", "source %s is no address of uplink \"%s\"",
 			addr_format(&i->uplink.source_address, text), i->name);
 }
@@ -57,10 +59,11 @@ static void warn_iface(void *ctx, struct iface *i)
 
 	if (i->is_uplink)
 		warn_uplink(o, i);
-	if (i->nguests && i->present && i->link.running && !i->link.noarp && o->e->codec->linklocal
-		&& !has_linklocal(i))
+	if (i->nguests && i->present && i->link.running && !i->link.noarp &&
+		o->e->codec->linklocal && !has_linklocal(i))
 		warn(o, "K10",
-			"vif \"%s\" has no usable link-local address: the kernel cannot ask for its guest",
+			"vif \"%s\" has no usable link-local address: the kernel cannot ask for "
+			"its guest",
 			i->name);
 }
 
@@ -73,11 +76,13 @@ static void warn_entry(const struct out *o, const struct listed *en)
 		warn(o, "N10", "%s of guest \"%s\" is an address of the host itself", text,
 			en->guest->name);
 	else if (en->route == ROUTE_BLOCKED)
-		warn(o, "K09", "%s of guest \"%s\" is not answered: a route of another protocol to it "
-			"leads elsewhere (ip route show %s)", text, en->guest->name, text);
+		warn(o, "K09",
+			"%s of guest \"%s\" is not answered: a route of another protocol to it "
+			"leads elsewhere (ip route show %s)",
+			text, en->guest->name, text);
 	else if (en->route == ROUTE_FAILED)
-		warn(o, "K09", "%s of guest \"%s\" is not answered: the kernel refused its route", text,
-			en->guest->name);
+		warn(o, "K09", "%s of guest \"%s\" is not answered: the kernel refused its route",
+			text, en->guest->name);
 }
 
 static void warn_guest(const struct out *o, const struct guest *g)
@@ -87,28 +92,30 @@ static void warn_guest(const struct out *o, const struct guest *g)
 	char text[ADDR_TEXT_MAX];
 
 	if (!g->uplink)
-		warn(o, "uplink-unknown", "guest \"%s\" is behind uplink \"%s\", which is none", g->name,
-			g->uplink_name);
-	GUEST_FOREACH_ENTRY(en, g)
+		warn(o, "uplink-unknown", "guest \"%s\" is behind uplink \"%s\", which is none",
+			g->name, g->uplink_name);
+	GUEST_FOREACH_ENTRY (en, g)
 		warn_entry(o, en);
-	STAILQ_FOREACH(a, &g->aside, next) {
+	STAILQ_FOREACH (a, &g->aside, next) {
 		en = table_find(o->e->table, &a->prefix);
 		if (en && en->guest && en->guest->vif != g->vif)
-			warn(o, "set-aside", "%s of run-time guest \"%s\" is set aside: guest \"%s\" "
-				"of the %s has it", prefix_format(&a->prefix, text), g->name,
-				en->guest->name, origin_name(en->guest->origin));
+			warn(o, "set-aside",
+				"%s of run-time guest \"%s\" is set aside: guest \"%s\" "
+				"of the %s has it",
+				prefix_format(&a->prefix, text), g->name, en->guest->name,
+				origin_name(en->guest->origin));
 	}
 }
 
 void engine_warnings(const struct engine *e, uint64_t now,
 	void (*each)(void *ctx, const char *code, const char *text), void *ctx)
 {
-	struct out o = { e, each, ctx };
+	struct out o = {e, each, ctx};
 	const struct guest *g;
 	char text[ADDR_TEXT_MAX], mac[MAC_TEXT_MAX];
 
 	engine_ifaces(e, warn_iface, &o);
-	TABLE_FOREACH_GUEST(g, e->table)
+	TABLE_FOREACH_GUEST (g, e->table)
 		warn_guest(&o, g);
 	if (e->route.has_source && !e->source_usable)
 		warn(&o, "K07", "route source %s is no address of this host",

@@ -24,13 +24,13 @@ struct link {
 };
 
 struct hostaddr {
-	uint32_t index; /* of its link */
+	uint32_t index;       /* of its link */
 	struct prefix prefix; /* the address with the length of its network, host bits kept */
 	struct addr network;  /* the network's address (a peer's network where there is one) */
-	bool tentative;  /* not usable yet, or duplicate address detection failed */
-	bool deprecated; /* usable, but not preferred */
-	bool temporary;  /* a privacy address */
-	bool seen;       /* the receiver's own mark, for its sweep */
+	bool tentative;       /* not usable yet, or duplicate address detection failed */
+	bool deprecated;      /* usable, but not preferred */
+	bool temporary;       /* a privacy address */
+	bool seen;            /* the receiver's own mark, for its sweep */
 };
 
 struct route {

@@ -28,14 +28,16 @@ enum msg_kind {
 struct msg {
 	enum msg_kind kind;
 	uint8_t eth_dst[MAC_LEN], eth_src[MAC_LEN];
-	struct addr src; /* of the network layer; unspecified: duplicate address detection, a probe */
+	struct addr
+		src; /* of the network layer; unspecified: duplicate address detection, a probe */
 	struct addr dst; /* where there is one: of the network layer */
 	struct addr target;
 	bool has_lladdr; /* the link-layer address told inside: SLLAO, TLLAO, sha */
 	uint8_t lladdr[MAC_LEN];
-	bool announcement; /* unsolicited: an NA with S=0, a gratuitous ARP */
+	bool announcement;                /* unsolicited: an NA with S=0, a gratuitous ARP */
 	bool solicited, override, router; /* flags of an NA */
-	bool has_nonce; /* RFC 7527: tells our guests' own solicitations when they come back (D02) */
+	bool has_nonce; /* RFC 7527: tells our guests' own solicitations when they come back (D02)
+			 */
 	uint8_t nonce[6];
 };
 
@@ -44,15 +46,54 @@ enum reason {
 	REASON_ANSWERED, /* the only one that is no drop */
 	REASON_IGNORED,  /* not a question nor a claim: not counted at all */
 	/* decoding: judged by the codec */
-	REASON_H01, REASON_H02, REASON_H03, REASON_H04, REASON_H05, REASON_H06, REASON_H07,
-	REASON_H08, REASON_H09, REASON_H10, REASON_H12, REASON_H13, REASON_H20, REASON_H21,
-	REASON_H26, REASON_N14, REASON_N15, REASON_A05, REASON_H40, REASON_H42, REASON_H44,
+	REASON_H01,
+	REASON_H02,
+	REASON_H03,
+	REASON_H04,
+	REASON_H05,
+	REASON_H06,
+	REASON_H07,
+	REASON_H08,
+	REASON_H09,
+	REASON_H10,
+	REASON_H12,
+	REASON_H13,
+	REASON_H20,
+	REASON_H21,
+	REASON_H26,
+	REASON_N14,
+	REASON_N15,
+	REASON_A05,
+	REASON_H40,
+	REASON_H42,
+	REASON_H44,
 	REASON_H46,
 	/* judged by the engine */
-	REASON_H14, REASON_H16, REASON_H17, REASON_H18, REASON_H23, REASON_H24, REASON_H43,
-	REASON_H45, REASON_H60, REASON_H61, REASON_H62, REASON_H63, REASON_H64, REASON_N02,
-	REASON_N10, REASON_N12, REASON_N13, REASON_N20, REASON_N21, REASON_N22, REASON_D01,
-	REASON_D02, REASON_D05, REASON_K04, REASON_K09,
+	REASON_H14,
+	REASON_H16,
+	REASON_H17,
+	REASON_H18,
+	REASON_H23,
+	REASON_H24,
+	REASON_H43,
+	REASON_H45,
+	REASON_H60,
+	REASON_H61,
+	REASON_H62,
+	REASON_H63,
+	REASON_H64,
+	REASON_N02,
+	REASON_N10,
+	REASON_N12,
+	REASON_N13,
+	REASON_N20,
+	REASON_N21,
+	REASON_N22,
+	REASON_D01,
+	REASON_D02,
+	REASON_D05,
+	REASON_K04,
+	REASON_K09,
 	REASON_TX, /* answered, and the interface did not take the frame */
 	REASON_COUNT
 };
@@ -62,19 +103,19 @@ const char *reason_word(enum reason r); /* "hop-limit" */
 const char *reason_text(enum reason r); /* a sentence without a final dot, for people */
 
 struct sysctl_check {
-	const char *path; /* below /proc/sys, "%s" for the interface */
-	const char *want; /* what it must be */
-	const char *code; /* of the warning, a CONFORMANCE number */
+	const char *path;      /* below /proc/sys, "%s" for the interface */
+	const char *want;      /* what it must be */
+	const char *code;      /* of the warning, a CONFORMANCE number */
 	bool vif, uplink, all; /* where it is looked at */
-	const char *why;  /* what goes wrong otherwise, a clause */
+	const char *why;       /* what goes wrong otherwise, a clause */
 };
 
 /* One protocol. Everything in it is constant. */
 struct codec {
-	const char *name;       /* of the daemon */
-	const char *ctl;        /* of its control command */
-	const char *other_ctl;  /* of the other family's */
-	int family;             /* AF_INET6, AF_INET */
+	const char *name;      /* of the daemon */
+	const char *ctl;       /* of its control command */
+	const char *other_ctl; /* of the other family's */
+	int family;            /* AF_INET6, AF_INET */
 	uint16_t ethertype;
 	struct sock_fprog uplink_filter, vif_filter;
 	unsigned announce_interval_ms; /* between two announcements of one address (N11, A07) */
@@ -83,15 +124,16 @@ struct codec {
 	 * interface (N02, N25); false, the target itself is the source (ARP's spa).
 	 */
 	bool needs_source;
-	/* Makes the link-local address of a vif that has none (N25); NULL where there is no need. */
+	/* Makes the link-local address of a vif that has none (N25); NULL where there is no need.
+	 */
 	struct addr (*linklocal)(const uint8_t mac[MAC_LEN]);
 	enum reason own_lladdr; /* what a link-layer address that is the host's own is counted as */
 	enum reason conflict;   /* what a foreign claim to a guest's address is counted as */
 	const struct sysctl_check *checks; /* ends with a path of NULL */
 	/*
-	 * Reads a frame (from the Ethernet header on). csum_ok: do not check the checksum, the kernel
-	 * has not computed it yet. Returns REASON_ANSWERED and fills *ret, or the reason to drop it
-	 * and leaves *ret as it was.
+	 * Reads a frame (from the Ethernet header on). csum_ok: do not check the checksum, the
+	 * kernel has not computed it yet. Returns REASON_ANSWERED and fills *ret, or the reason to
+	 * drop it and leaves *ret as it was.
 	 */
 	enum reason (*decode)(const uint8_t *frame, size_t len, bool csum_ok, struct msg *ret);
 	/* Builds a whole frame in buf (cap bytes). Returns its length, 0 where it does not fit. */

@@ -36,7 +36,8 @@ struct vif_policy {
 	enum answer answer;
 	enum guard guard;
 	unsigned rate;
-	const struct addr *gateways; /* answered as a router's; belongs to whoever made the policy */
+	const struct addr
+		*gateways; /* answered as a router's; belongs to whoever made the policy */
 	unsigned ngateways;
 };
 

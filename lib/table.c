@@ -21,8 +21,8 @@ struct table {
 	size_t nslots, used; /* nslots is a power of two */
 	struct listed **chunks;
 	size_t nchunks;
-	uint32_t next_id, free_id; /* free ids are chained through entry.route_oif; 0: none */
-	size_t lengths[ADDR_BITS + 1]; /* entries of each prefix length */
+	uint32_t next_id, free_id;      /* free ids are chained through entry.route_oif; 0: none */
+	size_t lengths[ADDR_BITS + 1];  /* entries of each prefix length */
 	uint8_t present[ADDR_BITS + 1]; /* the lengths that occur, longest first */
 	size_t npresent;
 	size_t nguest_entries;
@@ -52,8 +52,8 @@ static inline void sip_round(uint64_t v[4])
 /* SipHash-1-3 (Aumasson, Bernstein) of the address and the length: three words. */
 static uint64_t hash(const struct table *t, const struct prefix *p)
 {
-	uint64_t v[4] = { t->key[0] ^ 0x736f6d6570736575, t->key[1] ^ 0x646f72616e646f6d,
-		t->key[0] ^ 0x6c7967656e657261, t->key[1] ^ 0x7465646279746573 };
+	uint64_t v[4] = {t->key[0] ^ 0x736f6d6570736575, t->key[1] ^ 0x646f72616e646f6d,
+		t->key[0] ^ 0x6c7967656e657261, t->key[1] ^ 0x7465646279746573};
 	uint64_t m[3];
 
 	memcpy(m, p->addr.b, 16);
@@ -141,7 +141,7 @@ static int guest_compare(const void *a, const void *b)
 
 struct guest *table_guest(const struct table *t, const char *name, enum origin origin)
 {
-	struct guest key = { .origin = origin };
+	struct guest key = {.origin = origin};
 	struct guest **found;
 
 	if (strlen(name) > SPEC_NAME_MAX)
@@ -190,8 +190,8 @@ static size_t slot_find(const struct table *t, const struct prefix *p, uint64_t 
 	size_t i = h & (t->nslots - 1);
 
 	for (; t->slots[i].id; i = (i + 1) & (t->nslots - 1))
-		if (t->slots[i].tag == h >> 32
-			&& prefix_equal(&entry_of(t, t->slots[i].id - 1)->prefix, p))
+		if (t->slots[i].tag == h >> 32 &&
+			prefix_equal(&entry_of(t, t->slots[i].id - 1)->prefix, p))
 			break;
 	return i;
 }
@@ -304,7 +304,7 @@ struct listed *table_add(struct table *t, const struct prefix *p)
 	if (!en)
 		return NULL;
 	en->prefix = *p;
-	t->slots[i] = (struct slot){ en->id + 1, (uint32_t)(h >> 32) };
+	t->slots[i] = (struct slot){en->id + 1, (uint32_t)(h >> 32)};
 	t->used++;
 	if (t->lengths[p->len]++ == 0)
 		lengths_update(t);

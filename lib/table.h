@@ -32,13 +32,14 @@ enum route_state {
 
 struct listed {
 	struct prefix prefix;
-	uint8_t route;         /* enum route_state */
-	uint8_t silent;        /* enum reason: what a question on the uplink is told, cached */
+	uint8_t route;           /* enum route_state */
+	uint8_t silent;          /* enum reason: what a question on the uplink is told, cached */
 	uint8_t announce_left;   /* announcements still to be sent */
 	uint8_t announce_queued; /* enum announce_queue of the engine */
 	bool route_seen;         /* in the dump of a sync */
-	uint16_t host;         /* interfaces of the host that have this very address */
-	uint16_t route_source, route_via; /* of the engine's list of next hops and sources; 0: none */
+	uint16_t host;           /* interfaces of the host that have this very address */
+	uint16_t route_source,
+		route_via; /* of the engine's list of next hops and sources; 0: none */
 	uint32_t route_oif;
 	uint32_t generation; /* of the configuration that last mentioned it */
 	uint32_t id;         /* the table's own */
@@ -64,8 +65,8 @@ struct guest {
 	struct addr via;
 	uint8_t (*macs)[MAC_LEN];
 	size_t nmacs;
-	struct iface *vif;    /* NULL: none */
-	struct iface *uplink; /* NULL: the configuration has none of this name */
+	struct iface *vif;             /* NULL: none */
+	struct iface *uplink;          /* NULL: the configuration has none of this name */
 	char uplink_name[IF_NAMESIZE]; /* "": the only one */
 	uint32_t generation;
 	struct listed_list entries;
@@ -80,15 +81,15 @@ struct table;
 
 /* key: 16 random bytes. Every function that makes something returns NULL without memory. */
 struct table *table_new(const uint8_t key[16]);
-void table_free(struct table *t); /* with all entries and guests */
+void table_free(struct table *t);          /* with all entries and guests */
 size_t table_count(const struct table *t); /* entries of guests */
 
 struct guest *table_guest(const struct table *t, const char *name, enum origin origin);
 struct guest *table_guest_add(struct table *t, const char *name, enum origin origin);
-void table_guest_del(struct table *t, struct guest *g); /* its entries must be gone */
+void table_guest_del(struct table *t, struct guest *g);       /* its entries must be gone */
 const struct guest_list *table_guests(const struct table *t); /* in the order they came */
-#define TABLE_FOREACH_GUEST(g, t)  TAILQ_FOREACH(g, table_guests(t), next)
-#define GUEST_FOREACH_ENTRY(en, g) TAILQ_FOREACH(en, &(g)->entries, of_guest)
+#define TABLE_FOREACH_GUEST(g, t)  TAILQ_FOREACH (g, table_guests(t), next)
+#define GUEST_FOREACH_ENTRY(en, g) TAILQ_FOREACH (en, &(g)->entries, of_guest)
 
 /* The entry of exactly this prefix, or NULL. */
 struct listed *table_find(const struct table *t, const struct prefix *p);

@@ -39,8 +39,8 @@
 #define NA_PAYLOAD        32
 #define ANNOUNCE_INTERVAL 1000 /* RFC 4861 RetransTimer; N11 */
 
-static const uint8_t all_nodes[16] = { 0xff, 0x02, [15] = 0x01 };
-static const uint8_t all_nodes_mac[MAC_LEN] = { 0x33, 0x33, 0, 0, 0, 0x01 };
+static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 0x01};
+static const uint8_t all_nodes_mac[MAC_LEN] = {0x33, 0x33, 0, 0, 0, 0x01};
 
 struct ip6 {
 	struct addr src, dst;
@@ -85,7 +85,7 @@ static bool mac_is_zero(const uint8_t mac[MAC_LEN])
 
 static bool addr_is_solicited_node(const struct addr *a)
 {
-	static const uint8_t group[13] = { 0xff, 0x02, [11] = 0x01, [12] = 0xff };
+	static const uint8_t group[13] = {0xff, 0x02, [11] = 0x01, [12] = 0xff};
 
 	return memcmp(a->b, group, sizeof(group)) == 0;
 }
@@ -94,8 +94,8 @@ static enum reason decode_ethernet(struct cursor *c, struct msg *m)
 {
 	uint16_t type, tci;
 
-	if (!cursor_bytes(c, m->eth_dst, MAC_LEN) || !cursor_bytes(c, m->eth_src, MAC_LEN)
-		|| !cursor_u16(c, &type))
+	if (!cursor_bytes(c, m->eth_dst, MAC_LEN) || !cursor_bytes(c, m->eth_src, MAC_LEN) ||
+		!cursor_u16(c, &type))
 		return REASON_IGNORED;
 	if (type == ETH_VLAN || type == ETH_QINQ) {
 		if (!cursor_u16(c, &tci) || !cursor_u16(c, &type))
@@ -117,8 +117,9 @@ static enum reason decode_ip6(struct cursor *c, struct ip6 *ip)
 		return REASON_H20;
 	if (version >> 4 != 6)
 		return REASON_H21;
-	if (!cursor_bytes(c, flow, sizeof(flow)) || !cursor_u16(c, &len) || !cursor_u8(c, &ip->next)
-		|| !cursor_u8(c, &ip->hop_limit) || !cursor_bytes(c, raw, 16))
+	if (!cursor_bytes(c, flow, sizeof(flow)) || !cursor_u16(c, &len) ||
+		!cursor_u8(c, &ip->next) || !cursor_u8(c, &ip->hop_limit) ||
+		!cursor_bytes(c, raw, 16))
 		return REASON_H20;
 	ip->src = addr_from_v6(raw);
 	if (!cursor_bytes(c, raw, 16))
@@ -127,7 +128,7 @@ static enum reason decode_ip6(struct cursor *c, struct ip6 *ip)
 	/* what is left behind the payload is Ethernet padding, and legal (H25) */
 	if (len == 0 || len > c->left)
 		return REASON_H20;
-	ip->payload = (struct cursor){ c->p, len };
+	ip->payload = (struct cursor){c->p, len};
 	return REASON_ANSWERED;
 }
 
@@ -145,8 +146,8 @@ static enum reason decode_extensions(struct ip6 *ip)
 			return REASON_IGNORED;
 		if (i == EXTENSIONS_MAX)
 			return REASON_N15;
-		if (!cursor_u8(&ip->payload, &next) || !cursor_u8(&ip->payload, &units)
-			|| !cursor_take(&ip->payload, units * 8U + 6))
+		if (!cursor_u8(&ip->payload, &next) || !cursor_u8(&ip->payload, &units) ||
+			!cursor_take(&ip->payload, units * 8U + 6))
 			return REASON_H20;
 		ip->next = next;
 	}
@@ -188,8 +189,8 @@ static enum reason check(const struct msg *m)
 		return REASON_H09;
 	if (addr_is_multicast(&m->src) || addr_is_loopback(&m->src))
 		return REASON_H10;
-	if (m->kind == MSG_ASK && addr_is_unspecified(&m->src)
-		&& (m->has_lladdr || !addr_is_solicited_node(&m->dst)))
+	if (m->kind == MSG_ASK && addr_is_unspecified(&m->src) &&
+		(m->has_lladdr || !addr_is_solicited_node(&m->dst)))
 		return REASON_H12;
 	if (m->has_lladdr && (mac_is_group(m->lladdr) || mac_is_zero(m->lladdr)))
 		return REASON_H13;
@@ -241,15 +242,15 @@ static enum reason decode_icmp6(struct ip6 *ip, bool csum_ok, struct msg *m)
 
 static enum reason ndp_decode(const uint8_t *frame, size_t len, bool csum_ok, struct msg *ret)
 {
-	struct cursor c = { frame, len };
-	struct msg m = { .kind = MSG_ASK };
+	struct cursor c = {frame, len};
+	struct msg m = {.kind = MSG_ASK};
 	struct ip6 ip;
 	enum reason r;
 
-	if ((r = decode_ethernet(&c, &m)) != REASON_ANSWERED
-		|| (r = decode_ip6(&c, &ip)) != REASON_ANSWERED
-		|| (r = decode_extensions(&ip)) != REASON_ANSWERED
-		|| (r = decode_icmp6(&ip, csum_ok, &m)) != REASON_ANSWERED)
+	if ((r = decode_ethernet(&c, &m)) != REASON_ANSWERED ||
+		(r = decode_ip6(&c, &ip)) != REASON_ANSWERED ||
+		(r = decode_extensions(&ip)) != REASON_ANSWERED ||
+		(r = decode_icmp6(&ip, csum_ok, &m)) != REASON_ANSWERED)
 		return r;
 	*ret = m;
 	return REASON_ANSWERED;
@@ -261,7 +262,7 @@ static enum reason ndp_decode(const uint8_t *frame, size_t len, bool csum_ok, st
  */
 static size_t ndp_encode(const struct msg *m, uint8_t *buf, size_t cap)
 {
-	struct writer w = { buf, cap, false };
+	struct writer w = {buf, cap, false};
 	bool everyone = addr_is_unspecified(&m->dst);
 	struct addr dst = everyone ? addr_from_v6(all_nodes) : m->dst;
 	uint8_t *icmp;
@@ -283,9 +284,9 @@ static size_t ndp_encode(const struct msg *m, uint8_t *buf, size_t cap)
 	writer_u8(&w, TYPE_NA);
 	writer_u8(&w, 0);
 	writer_u16(&w, 0);
-	writer_u8(&w,
-		(uint8_t)((m->router ? FLAG_ROUTER : 0) | (m->solicited ? FLAG_SOLICITED : 0)
-			| (m->override ? FLAG_OVERRIDE : 0)));
+	writer_u8(
+		&w, (uint8_t)((m->router ? FLAG_ROUTER : 0) | (m->solicited ? FLAG_SOLICITED : 0) |
+			      (m->override ? FLAG_OVERRIDE : 0)));
 	writer_zero(&w, 3);
 	writer_bytes(&w, m->target.b, 16);
 	writer_u8(&w, OPTION_TLLAO);
@@ -302,8 +303,8 @@ static size_t ndp_encode(const struct msg *m, uint8_t *buf, size_t cap)
 /* RFC 4291 appendix A: the modified EUI-64 of the MAC. */
 static struct addr ndp_linklocal(const uint8_t mac[MAC_LEN])
 {
-	const uint8_t b[16] = { 0xfe, 0x80, [8] = mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3],
-		mac[4], mac[5] };
+	const uint8_t b[16] = {
+		0xfe, 0x80, [8] = mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
 
 	return addr_from_v6(b);
 }
@@ -315,9 +316,9 @@ static struct addr ndp_linklocal(const uint8_t mac[MAC_LEN])
  *
  * At the start of a step A holds the type of the next header and X its offset in the frame.
  */
-#define TYPE_OFFSET  20 /* of the IPv6 header's next header */
-#define FIRST_OFFSET 54 /* behind the IPv6 header */
-#define PASS         0xffffffff
+#define TYPE_OFFSET       20 /* of the IPv6 header's next header */
+#define FIRST_OFFSET      54 /* behind the IPv6 header */
+#define PASS              0xffffffff
 #define IS(what, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, what, yes, no)
 /* clang-format off */
 #define STEP(also)                                                                                 \
@@ -351,15 +352,15 @@ static struct sock_filter uplink_filter[] = FILTER(TYPE_NA);
 static struct sock_filter vif_filter[] = FILTER(TYPE_RA);
 
 static const struct sysctl_check ndp_checks[] = {
-	{ "net/ipv6/conf/all/forwarding", "1", "K02", .all = true,
-		.why = "the host does not forward between uplink and guests" },
-	{ "net/ipv6/conf/%s/forwarding", "1", "K02", .uplink = true, .vif = true,
-		.why = "the host does not forward on this interface" },
-	{ "net/ipv6/conf/all/proxy_ndp", "0", "K01", .all = true,
-		.why = "the kernel's own proxy answers as well" },
-	{ "net/ipv6/conf/%s/proxy_ndp", "0", "K01", .uplink = true, .vif = true,
-		.why = "the kernel's own proxy answers as well" },
-	{ NULL },
+	{"net/ipv6/conf/all/forwarding", "1", "K02", .all = true,
+		.why = "the host does not forward between uplink and guests"},
+	{"net/ipv6/conf/%s/forwarding", "1", "K02", .uplink = true, .vif = true,
+		.why = "the host does not forward on this interface"},
+	{"net/ipv6/conf/all/proxy_ndp", "0", "K01", .all = true,
+		.why = "the kernel's own proxy answers as well"},
+	{"net/ipv6/conf/%s/proxy_ndp", "0", "K01", .uplink = true, .vif = true,
+		.why = "the kernel's own proxy answers as well"},
+	{NULL},
 };
 
 const struct codec daemon_codec = {
@@ -368,8 +369,8 @@ const struct codec daemon_codec = {
 	.other_ctl = "arpproxyctl",
 	.family = AF_INET6,
 	.ethertype = ETH_IPV6,
-	.uplink_filter = { sizeof(uplink_filter) / sizeof(uplink_filter[0]), uplink_filter },
-	.vif_filter = { sizeof(vif_filter) / sizeof(vif_filter[0]), vif_filter },
+	.uplink_filter = {sizeof(uplink_filter) / sizeof(uplink_filter[0]), uplink_filter},
+	.vif_filter = {sizeof(vif_filter) / sizeof(vif_filter[0]), vif_filter},
 	.announce_interval_ms = ANNOUNCE_INTERVAL,
 	.needs_source = true,
 	.linklocal = ndp_linklocal,

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct msg m, back, answer = { .kind = MSG_TELL, .has_lladdr = true };
+	struct msg m, back, answer = {.kind = MSG_TELL, .has_lladdr = true};
 	uint8_t frame[MSG_FRAME_MAX];
 	size_t len;
 
@@ -31,8 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* a loopback target has no business as a source, and is refused as one */
 	if (daemon_codec.decode(frame, len, false, &back) != REASON_ANSWERED)
 		return addr_is_loopback(&m.target) ? 0 : (abort(), 0);
-	if (back.kind != MSG_TELL || !addr_equal(&back.target, &m.target)
-		|| back.solicited != answer.solicited)
+	if (back.kind != MSG_TELL || !addr_equal(&back.target, &m.target) ||
+		back.solicited != answer.solicited)
 		abort();
 	return 0;
 }

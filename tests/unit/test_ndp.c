@@ -14,11 +14,10 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-static const uint8_t router_mac[MAC_LEN] = { 2, 0, 0, 0, 0, 1 };
-static const uint8_t host_mac[MAC_LEN] = { 2, 0, 0, 0, 0, 3 };
+static const uint8_t router_mac[MAC_LEN] = {2, 0, 0, 0, 0, 1};
+static const uint8_t host_mac[MAC_LEN] = {2, 0, 0, 0, 0, 3};
 
-static struct addr A(const char *text)
-{
+static struct addr A(const char *text) {
 	struct addr a;
 
 	assert_int_equal(addr_parse(text, &a), 0);
@@ -26,7 +25,8 @@ static struct addr A(const char *text)
 }
 
 /* A heap copy of exact size, so that a sanitizer sees every read past the end. */
-static enum reason decode(const void *bytes, size_t len, struct msg *m)
+static enum reason
+decode(const void *bytes, size_t len, struct msg *m)
 {
 	uint8_t *copy = malloc(len ? len : 1);
 	enum reason r;
@@ -129,13 +129,14 @@ static void test_checksum_pending(void **state)
 static void test_encode_answer(void **state)
 {
 	static const char expected[] =
-		"\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x03\x86\xdd\x60\x00\x00\x00\x00\x20\x3a\xff"
+		"\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x03\x86\xdd\x60\x00\x00\x00\x00\x20"
+		"\x3a\xff"
 		"\x28\x00\x01\x10\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03"
 		"\x28\x00\x01\x10\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"
 		"\x88\x00\xb8\x32\x40\x00\x00\x00"
 		"\x28\x00\x01\x10\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x34"
 		"\x02\x01\x02\x00\x00\x00\x00\x03";
-	struct msg m = { .kind = MSG_TELL, .solicited = true, .has_lladdr = true };
+	struct msg m = {.kind = MSG_TELL, .solicited = true, .has_lladdr = true};
 	uint8_t buf[MSG_FRAME_MAX];
 	const size_t len = sizeof(expected) - 1;
 
@@ -157,8 +158,8 @@ static void test_encode_answer(void **state)
 /* D03 and N11: whoever has no address, or nobody, is answered at ff02::1. */
 static void test_encode_everyone(void **state)
 {
-	static const uint8_t group[MAC_LEN] = { 0x33, 0x33, 0, 0, 0, 1 };
-	struct msg m = { .kind = MSG_TELL, .override = true, .announcement = true };
+	static const uint8_t group[MAC_LEN] = {0x33, 0x33, 0, 0, 0, 1};
+	struct msg m = {.kind = MSG_TELL, .override = true, .announcement = true};
 	struct addr all = A("ff02::1");
 	uint8_t buf[MSG_FRAME_MAX];
 	size_t len;
@@ -177,7 +178,7 @@ static void test_encode_everyone(void **state)
 
 static void test_encode_small_buffer(void **state)
 {
-	struct msg m = { .kind = MSG_TELL };
+	struct msg m = {.kind = MSG_TELL};
 	uint8_t buf[85];
 
 	(void)state;
@@ -187,7 +188,7 @@ static void test_encode_small_buffer(void **state)
 
 static void test_linklocal(void **state)
 {
-	const uint8_t mac[MAC_LEN] = { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff };
+	const uint8_t mac[MAC_LEN] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
 	struct addr want = A("fe80::fcff:ffff:feff:ffff"), got = daemon_codec.linklocal(mac);
 
 	(void)state;

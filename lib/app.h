@@ -1,0 +1,46 @@
+/*
+ * app: a daemon: the command line, the wiring of the modules, the event loop.
+ *
+ * Life cycle: options and configuration (with -n that is all), then the lock on the state directory
+ * and the sockets, then privileges are dropped, then run-time guests and the kernel's tables are
+ * read, then the service manager is told that we are ready. From then on an error costs one
+ * packet, one interface or one client.
+ */
+#ifndef APP_H
+#define APP_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf.h"
+#include "engine.h"
+#include "msg.h"
+#include "runtime.h"
+#include "state.h"
+
+/* Runs the daemon of this protocol; returns the exit status: 0 a clean stop or a good
+ * configuration, 1 a bad one, 2 usage, 3 the system refuses what the daemon cannot do without. */
+int app_main(const struct codec *codec, int argc, char **argv);
+
+/* What command.c needs of the daemon. */
+struct app {
+	const struct codec *codec;
+	struct conf *conf;
+	struct engine *engine;
+	struct runtime *runtime;
+	struct state *state;
+	const char *conf_path, *socket_path, *state_dir;
+	uint64_t started;       /* ms of the monotonic clock */
+	json_t *state_warnings; /* array of TEXT: files of the state directory that were set aside
+				 */
+	struct wiring *wiring;
+};
+
+uint64_t app_now(void); /* ms of the monotonic clock */
+/* Carries out all effects that wait: routes, frames, the timer. */
+void app_settle(struct app *a);
+/* Reads the configuration again. Returns false, with nothing changed, and a sentence in why. */
+bool app_reload(struct app *a, struct config_diff *ret, char why[CONF_WHY_MAX]);
+
+#endif

@@ -1,0 +1,46 @@
+/* app: what its files share. Nobody else includes this. */
+#ifndef APP_PRIVATE_H
+#define APP_PRIVATE_H
+
+#include <ev.h>
+
+#include "app.h"
+#include "ctl.h"
+#include "log.h"
+#include "nl.h"
+#include "packet.h"
+
+struct listener {
+	struct app *app;
+	struct iface *iface;
+	struct packet *packet;
+	bool dirty; /* frames wait to be flushed */
+	LIST_ENTRY(listener) next_dirty;
+	ev_io io;
+};
+
+struct wiring {
+	struct ev_loop *loop;
+	struct sink sink;
+	struct nl *nl;
+	struct ctl *ctl;
+	LIST_HEAD(, listener) dirty;
+	struct log_limit limit;
+	ev_io nl_io;
+	ev_timer timer;
+	ev_signal sighup, sigterm, sigint;
+};
+
+/* app_wire.c: the sink, the listeners, netlink */
+int wire_open(struct app *a);  /* 0 or -errno: engine and netlink */
+int wire_start(struct app *a); /* reads the kernel's tables, starts to listen; 0 or -errno */
+void wire_close(struct app *a);
+/* Hands the configuration to the engine. */
+int wire_configure(struct app *a, const struct conf *c, struct config_diff *ret);
+
+/* app_guests.c: run-time guests at start */
+int guests_open(struct app *a); /* the set, and what it asks of the daemon; 0 or -errno */
+int guests_load(struct app *a); /* the state directory; 0 or -errno */
+void guests_close(struct app *a);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * command: what a control request means: validated, put in force, made durable, answered.
+ *
+ * A request is a JSON object; absent keys mean the same as null:
+ *
+ *   {"command":"add", "addresses":[TEXT...], "vif":TEXT, "guest":TEXT, "uplink":TEXT, "via":TEXT,
+ *    "mac":[TEXT...], "replace":BOOL}
+ *   {"command":"del", "addresses":[TEXT...], "vif":TEXT, "guest":TEXT}
+ *   {"command":"list", "guest":TEXT | "vif":TEXT | "address":TEXT}
+ *   {"command":"status"} {"command":"stats"} {"command":"reload"} {"command":"flush"}
+ *   {"command":"announce", "addresses":[TEXT...] | "vif":TEXT | "guest":TEXT}
+ *
+ * The reply: {"exit":0 or 1, "error":TEXT (with 1), "text":TEXT (a line for people, may be absent),
+ * "data":ANY (list, status, stats)}. "data" is exactly what -j prints.
+ *
+ *   list:   [{"address","guest","vif","uplink","via","origin","answering","reason"}...]
+ *   stats:  {"uplink":{IF:{"received","answered","announced","dropped":{ID:n}}},"vif":{...},
+ *            "kernel":{"unlisted":n}}
+ *   status: {"name","version","pid","uptime" (s),"config","statedir","guests","addresses",
+ *            "uplinks":[{"name","ifindex","mac","up","source","networks":[TEXT],"gateways":[TEXT]}],
+ *            "vifs":[{"name","ifindex","mac","up","source","guests":[TEXT],"addresses":n}],
+ *            "configuration":TEXT (as -nv prints it),
+ *            "warnings":[{"code","text"}...]}
+ */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct app;
+
+json_t *command_run(struct app *a, const json_t *request, bool may_change);
+
+#endif

@@ -1,0 +1,186 @@
+/* command_show: the verbs that only tell: list, stats, status. See command.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "command_private.h"
+#include "host.h"
+
+static json_t *text_or_null(const char *text)
+{
+	return text && *text ? json_string(text) : json_null();
+}
+
+static json_t *list_entry(const struct listed *en)
+{
+	const struct guest *g = en->guest;
+	char address[ADDR_TEXT_MAX], via[ADDR_TEXT_MAX], reason[256];
+	bool answering = en->silent == REASON_ANSWERED;
+
+	snprintf(reason, sizeof(reason), "%s: %s", reason_id(en->silent), reason_text(en->silent));
+	return json_pack("{s:s,s:s,s:o,s:o,s:o,s:s,s:b,s:o}", "address",
+		prefix_format(&en->prefix, address), "guest", g->name, "vif",
+		text_or_null(g->vif ? g->vif->name : NULL), "uplink",
+		text_or_null(g->uplink ? g->uplink->name : g->uplink_name), "via",
+		text_or_null(g->has_via && !prefix_is_exact(&en->prefix) ? addr_format(&g->via, via)
+									 : NULL),
+		"origin", origin_name(g->origin), "answering", answering, "reason",
+		answering ? json_null() : json_string(reason));
+}
+
+json_t *command_list(struct app *a, const struct command_words *w)
+{
+	const struct table *t = engine_table(a->engine);
+	const struct guest *g;
+	const struct listed *en;
+	struct prefix p;
+	json_t *list = json_array();
+
+	if (w->address) {
+		if (prefix_parse(w->address, &p) < 0) {
+			json_decref(list);
+			return command_refused("%s is no address", w->address);
+		}
+		en = table_find(t, &p);
+		if ((!en || !en->guest) && prefix_is_exact(&p))
+			en = table_lookup_guest(t, &p.addr);
+		if (en && en->guest)
+			json_array_append_new(list, list_entry(en));
+		return command_data(list);
+	}
+	TABLE_FOREACH_GUEST (g, t) {
+		if (w->guest && strcmp(w->guest, g->name) != 0)
+			continue;
+		if (w->vif && (!g->vif || strcmp(w->vif, g->vif->name) != 0))
+			continue;
+		GUEST_FOREACH_ENTRY (en, g)
+			json_array_append_new(list, list_entry(en));
+	}
+	return command_data(list);
+}
+
+static void stats_iface(void *ctx, struct iface *i)
+{
+	json_t *stats = ctx, *dropped;
+
+	if (!i->is_uplink && !i->nguests)
+		return;
+	dropped = json_object();
+	for (unsigned r = REASON_IGNORED + 1; r < REASON_COUNT; r++)
+		json_object_set_new(
+			dropped, reason_id(r), json_integer((json_int_t)i->counters.dropped[r]));
+	json_object_set_new(json_object_get(stats, i->is_uplink ? "uplink" : "vif"), i->name,
+		json_pack("{s:I,s:I,s:I,s:o}", "received", (json_int_t)i->counters.received,
+			"answered", (json_int_t)i->counters.answered, "announced",
+			(json_int_t)i->counters.announced, "dropped", dropped));
+}
+
+json_t *command_stats(struct app *a)
+{
+	json_t *stats = json_pack("{s:{},s:{},s:{s:i}}", "uplink", "vif", "kernel", "unlisted", 0);
+
+	engine_ifaces(a->engine, stats_iface, stats);
+	return command_data(stats);
+}
+
+static void warning_add(void *ctx, const char *code, const char *text)
+{
+	json_array_append_new(ctx, json_pack("{s:s,s:s}", "code", code, "text", text));
+}
+
+struct status {
+	struct app *a;
+	json_t *uplinks, *vifs, *warnings;
+};
+
+static json_t *iface_base(const struct engine *e, const struct iface *i)
+{
+	char mac[MAC_TEXT_MAX], text[ADDR_TEXT_MAX];
+	struct addr source;
+	bool has = i->present && engine_source(e, i, &addr_any, &source);
+
+	return json_pack("{s:s,s:I,s:o,s:b,s:o}", "name", i->name, "ifindex",
+		(json_int_t)i->link.index, "mac",
+		i->present ? json_string(mac_format(i->link.mac, mac)) : json_null(), "up",
+		i->present && i->link.running, "source",
+		has ? json_string(addr_format(&source, text)) : json_null());
+}
+
+static void status_iface(void *ctx, struct iface *i)
+{
+	struct status *s = ctx;
+	json_t *o, *list;
+	char text[ADDR_TEXT_MAX];
+	const struct guest *g;
+	size_t addresses = 0;
+
+	if (!i->is_uplink && !i->nguests)
+		return;
+	o = iface_base(s->a->engine, i);
+	list = json_array();
+	if (i->is_uplink) {
+		json_t *gateways = json_array();
+
+		for (size_t n = 0; n < i->nnetworks; n++)
+			json_array_append_new(
+				list, json_string(prefix_format(&i->networks[n], text)));
+		for (size_t n = 0; n < i->ngateways; n++)
+			json_array_append_new(
+				gateways, json_string(addr_format(&i->gateways[n], text)));
+		json_object_set_new(o, "networks", list);
+		json_object_set_new(o, "gateways", gateways);
+		json_array_append_new(s->uplinks, o);
+	} else {
+		LIST_FOREACH (g, &i->guests, of_vif) {
+			json_array_append_new(list, json_string(g->name));
+			addresses += g->nentries;
+		}
+		json_object_set_new(o, "guests", list);
+		json_object_set_new(o, "addresses", json_integer((json_int_t)addresses));
+		json_array_append_new(s->vifs, o);
+	}
+	if (i->present)
+		host_check(s->a->codec, i->name, i->is_uplink, warning_add, s->warnings);
+}
+
+static json_t *configuration(const struct conf *c)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	json_t *o;
+
+	if (!f)
+		return json_null();
+	conf_print(c, f);
+	fclose(f);
+	o = json_stringn(text, len);
+	free(text);
+	return o ? o : json_null();
+}
+
+json_t *command_status(struct app *a)
+{
+	struct status s = {a, json_array(), json_array(), json_array()};
+	const json_t *item;
+	const struct guest *g;
+	size_t n, guests = 0;
+
+	TABLE_FOREACH_GUEST (g, engine_table(a->engine))
+		guests++;
+	for (n = 0; n < a->conf->ninert; n++)
+		warning_add(s.warnings, "not-in-force", a->conf->inert[n]);
+	json_array_foreach (a->state_warnings, n, item)
+		warning_add(s.warnings, "state-file", json_string_value(item));
+	host_check(a->codec, NULL, false, warning_add, s.warnings);
+	engine_ifaces(a->engine, status_iface, &s);
+	engine_warnings(a->engine, app_now(), warning_add, s.warnings);
+	return command_data(json_pack("{s:s,s:s,s:I,s:I,s:s,s:s,s:I,s:I,s:o,s:o,s:o,s:o}", "name",
+		a->codec->name, "version", VERSION, "pid", (json_int_t)getpid(), "uptime",
+		(json_int_t)((app_now() - a->started) / 1000), "config", a->conf->path, "statedir",
+		state_dir(a->state), "guests", (json_int_t)guests, "addresses",
+		(json_int_t)table_count(engine_table(a->engine)), "uplinks", s.uplinks, "vifs",
+		s.vifs, "configuration", configuration(a->conf), "warnings", s.warnings));
+}

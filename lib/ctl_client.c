@@ -1,0 +1,343 @@
+/*
+ * ctl_client: see ctl_client.h. Life cycle: accepted, read, its lines answered one after another,
+ * closed when it has closed its side and has its replies, or at the first failure.
+ *
+ * Nobody waits for anybody: a client whose reply does not fit into the socket is not read until it
+ * does (so it holds one reply), and a turn answers REQUESTS_A_TURN at most and lets the loop go
+ * round.
+ */
+#include "ctl_client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define REQUESTS_A_TURN 64
+#define IDLE_SECONDS    3.0
+#define INPUT_MIN       4096
+#define INPUT_KEEP      (64 * 1024) /* of an idle client's buffer */
+#define LINGER_BYTES    (64 * CTL_LINE_MAX)
+
+/* What a client's side still does. */
+enum side {
+	SIDE_OPEN,   /* sends requests */
+	SIDE_CLOSED, /* has sent the last one */
+	SIDE_REFUSED /* what it sends is thrown away */
+};
+
+struct client {
+	TAILQ_ENTRY(client) link;
+	struct ctl_service *service;
+	int fd;
+	bool may_change;
+	enum side side;
+	ev_io io;
+	ev_timer again; /* more lines are there than one turn answers */
+	ev_tstamp active;
+	char *in; /* [head, len) is unanswered, and up to `scanned` there is no newline in it */
+	size_t in_head, in_len, in_scanned, in_size;
+	char *out; /* one reply */
+	size_t out_len, out_sent;
+	size_t thrown_away;
+};
+
+void client_free(struct client *c)
+{
+	struct ctl_service *service = c->service;
+
+	ev_io_stop(service->loop, &c->io);
+	ev_timer_stop(service->loop, &c->again);
+	TAILQ_REMOVE(&service->clients, c, link);
+	service->nclients--;
+	close(c->fd);
+	free(c->in);
+	free(c->out);
+	free(c);
+}
+
+static void client_leave(struct client *c)
+{
+	struct ctl_service *service = c->service;
+
+	client_free(c);
+	service->left(service->ctl);
+}
+
+static void client_watch(struct client *c, int events)
+{
+	if ((c->io.events & (EV_READ | EV_WRITE)) == events && ev_is_active(&c->io))
+		return;
+	ev_io_stop(c->service->loop, &c->io);
+	ev_io_set(&c->io, c->fd, events);
+	ev_io_start(c->service->loop, &c->io);
+}
+
+/* Sends what it can. Returns 0 where all is sent, -EAGAIN, or -errno where the client is lost. */
+static int client_send(struct client *c)
+{
+	while (c->out_sent < c->out_len) {
+		ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent,
+			MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		c->out_sent += (size_t)n;
+		c->active = ev_now(c->service->loop);
+	}
+	free(c->out);
+	c->out = NULL;
+	c->out_len = c->out_sent = 0;
+	return 0;
+}
+
+/* Makes the reply ready to send; takes the reference. Returns 0 or -ENOMEM. */
+static int client_reply(struct client *c, json_t *reply)
+{
+	char *text = json_dumps(reply, JSON_COMPACT), *line;
+	size_t len;
+
+	json_decref(reply);
+	if (!text)
+		return -ENOMEM;
+	len = strlen(text);
+	line = realloc(text, len + 1);
+	if (!line) {
+		free(text);
+		return -ENOMEM;
+	}
+	line[len] = '\n'; /* in the place of the NUL */
+	c->out = line;
+	c->out_len = len + 1;
+	c->out_sent = 0;
+	return 0;
+}
+
+static json_t *reply_error(const char *text)
+{
+	return json_pack("{s:i, s:s}", "exit", 1, "error", text);
+}
+
+static json_t *line_answer(struct client *c, const char *line, size_t len)
+{
+	json_error_t error;
+	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error), *reply;
+
+	if (!request) {
+		reply = json_pack("{s:i, s:o}", "exit", 1, "error",
+			json_sprintf("the request is not JSON: %s", error.text));
+		/* the library's text may quote half a character */
+		return reply ? reply : reply_error("the request is not JSON");
+	}
+	if (json_is_object(request))
+		reply = c->service->handler(c->service->ctx, request, c->may_change);
+	else
+		reply = reply_error("the request is not a JSON object");
+	json_decref(request);
+	return reply ? reply : reply_error("out of memory");
+}
+
+/*
+ * The next request, and where it ends. Returns its length (without the newline), -EAGAIN where its
+ * end has not come yet, -EMSGSIZE where it cannot come any more.
+ */
+static ssize_t client_line(struct client *c)
+{
+	size_t from = c->in_scanned > c->in_head ? c->in_scanned : c->in_head;
+	const char *end = c->in_len > from ? memchr(c->in + from, '\n', c->in_len - from) : NULL;
+
+	c->in_scanned = c->in_len;
+	if (!end)
+		return c->in_len - c->in_head > CTL_LINE_MAX ? -EMSGSIZE : -EAGAIN;
+	c->in_scanned = (size_t)(end - c->in);
+	return end - (c->in + c->in_head);
+}
+
+/* Drops what is answered, and memory that is not needed while idle. */
+static void client_compact(struct client *c)
+{
+	size_t left = c->in_len - c->in_head;
+
+	if (left > 0 && c->in_head > 0)
+		memmove(c->in, c->in + c->in_head, left);
+	c->in_scanned = c->in_scanned > c->in_head ? c->in_scanned - c->in_head : 0;
+	c->in_len = left;
+	c->in_head = 0;
+	if (left == 0 && c->in_size > INPUT_KEEP) {
+		free(c->in);
+		c->in = NULL;
+		c->in_size = 0;
+	}
+}
+
+/* Answers one request. Returns 1, 0 where none is there, or -errno as client_send(). */
+static int client_answer(struct client *c)
+{
+	ssize_t len = client_line(c);
+	json_t *reply;
+	int err;
+
+	if (len == -EAGAIN && (c->side != SIDE_CLOSED || c->in_head == c->in_len))
+		return 0;
+	if (len >= 0) {
+		reply = line_answer(c, c->in + c->in_head, (size_t)len);
+		c->in_head += (size_t)len + 1;
+	} else {
+		reply = reply_error(len == -EMSGSIZE ? "the request is too long"
+						     : "the request does not end in a newline");
+		c->in_head = c->in_len;
+		c->side = SIDE_REFUSED;
+	}
+	err = client_reply(c, reply);
+	if (err == 0)
+		err = client_send(c);
+	return err < 0 ? err : 1;
+}
+
+static void client_serve(struct client *c)
+{
+	int err = client_send(c); /* of an earlier turn */
+
+	for (int i = 0; err >= 0; i++) {
+		if (i == REQUESTS_A_TURN) {
+			ev_timer_stop(c->service->loop, &c->again);
+			ev_timer_set(&c->again, 0., 0.);
+			ev_timer_start(c->service->loop, &c->again);
+			ev_io_stop(c->service->loop, &c->io);
+			break;
+		}
+		err = c->side == SIDE_REFUSED ? 0 : client_answer(c);
+		if (err == 0)
+			break;
+	}
+	client_compact(c);
+	if (err == -EAGAIN) {
+		client_watch(c, EV_WRITE);
+	} else if (err < 0 || (err == 0 && c->side == SIDE_CLOSED)) {
+		client_leave(c);
+	} else if (err == 0) {
+		if (c->side == SIDE_REFUSED)
+			shutdown(c->fd, SHUT_WR);
+		client_watch(c, EV_READ);
+	}
+}
+
+static bool client_room(struct client *c)
+{
+	size_t size = c->in_size ? 2 * c->in_size : INPUT_MIN;
+	char *in;
+
+	if (c->in_len < c->in_size)
+		return true;
+	if (size > CTL_LINE_MAX + 1)
+		size = CTL_LINE_MAX + 1;
+	in = realloc(c->in, size);
+	if (!in)
+		return false;
+	c->in = in;
+	c->in_size = size;
+	return true;
+}
+
+/* A refused client may still be writing: closed now, it would lose the reply that says why. */
+static void client_throw_away(struct client *c)
+{
+	static char scratch[16 * 1024];
+	ssize_t n = recv(c->fd, scratch, sizeof(scratch), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0)
+		c->thrown_away += (size_t)n;
+	if (n <= 0 || c->thrown_away > LINGER_BYTES)
+		client_leave(c);
+}
+
+static void client_read(struct client *c)
+{
+	ssize_t n;
+
+	if (c->side == SIDE_REFUSED) {
+		client_throw_away(c);
+		return;
+	}
+	if (!client_room(c)) {
+		client_leave(c);
+		return;
+	}
+	n = recv(c->fd, c->in + c->in_len, c->in_size - c->in_len, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0) {
+		client_leave(c);
+		return;
+	}
+	if (n == 0)
+		c->side = SIDE_CLOSED;
+	c->in_len += (size_t)n;
+	c->active = ev_now(c->service->loop);
+	client_serve(c);
+}
+
+static void client_ready(struct ev_loop *loop, ev_io *w, int events)
+{
+	struct client *c = w->data;
+
+	(void)loop;
+	if (events & EV_WRITE)
+		client_serve(c);
+	else
+		client_read(c);
+}
+
+static void client_again(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)loop;
+	(void)events;
+	client_serve(w->data);
+}
+
+void client_new(struct ctl_service *service, int fd, bool may_change)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->service = service;
+	c->fd = fd;
+	c->may_change = may_change;
+	c->active = ev_now(service->loop);
+	ev_io_init(&c->io, client_ready, fd, EV_READ);
+	c->io.data = c;
+	ev_timer_init(&c->again, client_again, 0., 0.);
+	c->again.data = c;
+	TAILQ_INSERT_TAIL(&service->clients, c, link);
+	service->nclients++;
+	client_watch(c, EV_READ);
+}
+
+/* Has nothing happened for long, and is nothing waiting for us to look at it either? */
+static bool client_is_idle(struct client *c)
+{
+	struct pollfd p = {.fd = c->fd, .events = c->out ? POLLOUT : POLLIN};
+
+	return ev_now(c->service->loop) - c->active > IDLE_SECONDS && !ev_is_active(&c->again) &&
+	       poll(&p, 1, 0) == 0;
+}
+
+struct client *client_idlest(const struct ctl_service *service)
+{
+	struct client *c, *oldest = NULL;
+
+	TAILQ_FOREACH (c, &service->clients, link) {
+		if ((!oldest || c->active < oldest->active) && client_is_idle(c))
+			oldest = c;
+	}
+	return oldest;
+}

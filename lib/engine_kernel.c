@@ -1,0 +1,214 @@
+/*
+ * engine_kernel: the kernel's routes as they are told, and the sync of everything.
+ *
+ * Of other protocols' routes two kinds matter: those to a listed destination in the table of the
+ * host routes (K09), and those that make a network on-link or name a gateway.
+ */
+#include "engine_private.h"
+
+#include <search.h>
+#include <stdlib.h>
+
+static int by_destination(const void *a, const void *b)
+{
+	const struct foreign *x = a, *y = b;
+	int c = addr_compare(&x->route.dst.addr, &y->route.dst.addr);
+
+	return c ? c : (int)x->route.dst.len - (int)y->route.dst.len;
+}
+
+struct foreign *foreign_find(const struct engine *e, const struct prefix *dst)
+{
+	struct foreign key = {.route.dst = *dst}, **found;
+
+	found = tfind(&key, &e->foreign, by_destination);
+	return found ? *found : NULL;
+}
+
+static void foreign_route(struct engine *e, uint64_t now, const struct route *r, bool present)
+{
+	struct foreign *head = foreign_find(e, &r->dst), *f, **at;
+	struct listed *en;
+
+	for (f = head; f; f = f->next)
+		if (f->route.metric == r->metric && f->route.oif == r->oif &&
+			f->route.protocol == r->protocol)
+			break;
+	if (present && f) {
+		f->generation = e->sync_generation;
+		return;
+	}
+	if (!present && !f)
+		return;
+	if (present) {
+		f = calloc(1, sizeof(*f));
+		if (!f)
+			return;
+		f->route = *r;
+		f->generation = e->sync_generation;
+		if (head) {
+			f->next = head->next;
+			head->next = f;
+		} else if (!tsearch(f, &e->foreign, by_destination)) {
+			free(f);
+			return;
+		}
+	} else {
+		if (f == head) {
+			tdelete(f, &e->foreign, by_destination);
+			if (f->next)
+				tsearch(f->next, &e->foreign, by_destination);
+		}
+		for (at = &head; *at; at = &(*at)->next)
+			if (*at == f) {
+				*at = f->next;
+				break;
+			}
+		free(f);
+	}
+	en = table_find(e->table, &r->dst);
+	if (en && en->guest)
+		entry_evaluate(e, now, en);
+}
+
+static void foreign_free(void *node)
+{
+	struct foreign *f = node, *next;
+
+	for (; f; f = next) {
+		next = f->next;
+		free(f);
+	}
+}
+
+void foreign_free_all(struct engine *e)
+{
+	tdestroy(e->foreign, foreign_free);
+}
+
+struct stale {
+	const struct engine *e;
+	struct route *routes;
+	size_t n;
+	bool failed;
+};
+
+static void collect_stale(const void *node, VISIT visit, void *closure)
+{
+	struct stale *s = closure;
+
+	if (visit != postorder && visit != leaf)
+		return;
+	for (const struct foreign *f = *(struct foreign *const *)node; f; f = f->next) {
+		struct route *more;
+
+		if (f->generation == s->e->sync_generation)
+			continue;
+		more = realloc(s->routes, (s->n + 1) * sizeof(*more));
+		if (!more)
+			return; /* they stay until the next sync */
+		s->routes = more;
+		more[s->n++] = f->route;
+	}
+}
+
+static void foreign_sweep(struct engine *e, uint64_t now)
+{
+	struct stale s = {.e = e};
+
+	twalk_r(e->foreign, collect_stale, &s);
+	for (size_t n = 0; n < s.n; n++)
+		foreign_route(e, now, &s.routes[n], false);
+	free(s.routes);
+}
+
+static bool path_same(const struct route *a, const struct route *b)
+{
+	return prefix_equal(&a->dst, &b->dst) && a->metric == b->metric && a->oif == b->oif &&
+	       a->protocol == b->protocol && addr_equal(&a->via, &b->via);
+}
+
+/* Default routes and networks that are directly connected: what the uplinks' guests see. */
+static void path_route(struct engine *e, const struct route *r, bool present)
+{
+	struct path *p;
+
+	LIST_FOREACH (p, &e->paths, next)
+		if (path_same(&p->route, r))
+			break;
+	if (present && p) {
+		p->generation = e->sync_generation;
+		return;
+	}
+	if (!present && !p)
+		return;
+	if (present) {
+		p = calloc(1, sizeof(*p));
+		if (!p)
+			return;
+		p->route = *r;
+		p->generation = e->sync_generation;
+		LIST_INSERT_HEAD(&e->paths, p, next);
+	} else {
+		LIST_REMOVE(p, next);
+		free(p);
+	}
+	if (!e->syncing)
+		iface_learn(e);
+}
+
+void engine_route(struct engine *e, uint64_t now, const struct route *r, bool present)
+{
+	uint8_t none = e->codec->family == AF_INET ? ADDR_V4_BITS : 0;
+	bool connected = addr_is_unspecified(&r->via) && r->oif && !prefix_is_exact(&r->dst);
+
+	if (r->protocol == e->route.protocol) {
+		if (r->table == e->route.table && r->dst.len != none)
+			own_route(e, now, r, present);
+		return;
+	}
+	if (addr_is_multicast(&r->dst.addr) || addr_is_linklocal(&r->dst.addr))
+		return;
+	if (r->table == ROUTE_TABLE_DEFAULT && (r->dst.len == none || connected))
+		path_route(e, r, present);
+	if (r->table == e->route.table && r->dst.len != none)
+		foreign_route(e, now, r, present);
+}
+
+void engine_sync_begin(struct engine *e)
+{
+	struct guest *g;
+	struct listed *en;
+
+	e->syncing = true;
+	e->sync_generation++;
+	iface_mark(e);
+	TABLE_FOREACH_GUEST (g, e->table)
+		GUEST_FOREACH_ENTRY (en, g)
+			en->route_seen = false;
+}
+
+void engine_sync_end(struct engine *e, uint64_t now)
+{
+	struct path *p, *next;
+	struct guest *g;
+	struct listed *en;
+
+	iface_sweep(e, now);
+	for (p = LIST_FIRST(&e->paths); p; p = next) {
+		next = LIST_NEXT(p, next);
+		if (p->generation != e->sync_generation) {
+			LIST_REMOVE(p, next);
+			free(p);
+		}
+	}
+	foreign_sweep(e, now);
+	TABLE_FOREACH_GUEST (g, e->table)
+		GUEST_FOREACH_ENTRY (en, g)
+			if (!en->route_seen)
+				route_lost(e, en);
+	e->syncing = false;
+	e->synced = true;
+	iface_learn(e);
+	entry_evaluate_all(e, now);
+}

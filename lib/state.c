@@ -1,0 +1,346 @@
+/*
+ * state: see state.h. A write goes to NAME.conf~ (no guest's name has a tilde) and is renamed over
+ * NAME.conf; what a crash leaves is a tilde file, which the next load removes.
+ */
+#include "state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "conf.h"
+
+#define FILE_MAX (256u << 20) /* bytes of a guest's file */
+#define POLL_MS  10           /* between two tries for the lock */
+#define SUFFIX   ".conf"
+#define END      "\n# end\n"
+#define IFINDEX  "\n# ifindex "
+
+struct state {
+	char *dir;
+	int fd;
+	int family;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static int lock_wait(int fd, unsigned wait_ms)
+{
+	static const struct timespec nap = {0, POLL_MS * 1000000L};
+	uint64_t until = now_ms() + wait_ms;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (now_ms() >= until)
+			return -EWOULDBLOCK;
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
+int state_open(const char *dir, int family, unsigned wait_ms, struct state **ret)
+{
+	struct state *s = calloc(1, sizeof(*s));
+	int err = -ENOMEM;
+
+	if (!s)
+		return -ENOMEM;
+	s->family = family;
+	s->fd = -1;
+	s->dir = strdup(dir);
+	if (!s->dir)
+		goto fail;
+	s->fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->fd < 0) {
+		err = -errno;
+		goto fail;
+	}
+	err = lock_wait(s->fd, wait_ms);
+	if (err < 0)
+		goto fail;
+	*ret = s;
+	return 0;
+fail:
+	state_close(s);
+	return err;
+}
+
+void state_close(struct state *s)
+{
+	if (!s)
+		return;
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s->dir);
+	free(s);
+}
+
+const char *state_dir(const struct state *s)
+{
+	return s->dir;
+}
+
+/* --- reading --- */
+
+static bool no(char why[CONF_WHY_MAX], const char *text)
+{
+	snprintf(why, CONF_WHY_MAX, "%s", text);
+	return false;
+}
+
+static bool fd_read(int fd, char **ret, size_t *len, char why[CONF_WHY_MAX])
+{
+	struct stat st;
+	size_t n = 0;
+	char *text;
+
+	if (fstat(fd, &st) < 0)
+		return no(why, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return no(why, "not a regular file");
+	if (st.st_size > FILE_MAX)
+		return no(why, "too large");
+	text = malloc((size_t)st.st_size + 1);
+	if (!text)
+		return no(why, "out of memory");
+	while (n < (size_t)st.st_size) {
+		ssize_t got = read(fd, text + n, (size_t)st.st_size - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			free(text);
+			return no(why, strerror(errno));
+		}
+		if (got == 0)
+			break;
+		n += (size_t)got;
+	}
+	text[n] = '\0';
+	*ret = text;
+	*len = n;
+	return true;
+}
+
+/* The two last lines, `# ifindex N` and `# end`, without which the file was cut short. */
+static bool tail_parse(const char *text, size_t len, uint32_t *ifindex, char why[CONF_WHY_MAX])
+{
+	const char *end, *line;
+	uint64_t n = 0;
+
+	if (len < strlen(END) || strcmp(text + len - strlen(END), END) != 0)
+		return no(why, "cut short: the last line is not \"# end\"");
+	end = text + len - strlen(END);
+	line = memrchr(text, '\n', (size_t)(end - text));
+	if (!line || strncmp(line, IFINDEX, strlen(IFINDEX)) != 0)
+		return no(why, "the line before the last is not \"# ifindex N\"");
+	line += strlen(IFINDEX);
+	if (line == end || end - line > 10)
+		return no(why, "no number behind \"# ifindex\"");
+	for (; line < end; line++) {
+		if (*line < '0' || *line > '9')
+			return no(why, "no number behind \"# ifindex\"");
+		n = n * 10 + (unsigned)(*line - '0');
+	}
+	if (n > UINT32_MAX)
+		return no(why, "the number behind \"# ifindex\" is too large");
+	*ifindex = (uint32_t)n;
+	return true;
+}
+
+/* Appends the guest of the text, which must be the one that the file's name says. */
+static bool text_load(const struct state *s, const char *file, const char *text, size_t len,
+	struct spec **all, size_t *n, char why[CONF_WHY_MAX])
+{
+	size_t before = *n, name_len = strlen(file) - strlen(SUFFIX);
+	uint32_t ifindex;
+	struct spec *g;
+
+	if (!tail_parse(text, len, &ifindex, why))
+		return false;
+	if (!conf_read_guests(text, len, file, s->family, ORIGIN_COMMAND, all, n, why))
+		return false;
+	if (*n == before + 1) {
+		g = *all + before;
+		if (strlen(g->name) == name_len && memcmp(g->name, file, name_len) == 0) {
+			g->ifindex = ifindex;
+			return true;
+		}
+	}
+	while (*n > before)
+		spec_free(&(*all)[--*n]);
+	return no(why, "not one section of the guest whose name the file has");
+}
+
+static bool file_load(const struct state *s, const char *file, struct spec **all, size_t *n,
+	char why[CONF_WHY_MAX])
+{
+	int fd = openat(s->fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	char *text = NULL;
+	size_t len;
+	bool ok;
+
+	if (fd < 0)
+		return no(why, strerror(errno));
+	ok = fd_read(fd, &text, &len, why);
+	close(fd);
+	ok = ok && text_load(s, file, text, len, all, n, why);
+	free(text);
+	return ok;
+}
+
+/* Where bad files are told of. */
+struct sink {
+	void (*bad)(void *ctx, const char *path, const char *why);
+	void *ctx;
+};
+
+static void tell(const struct state *s, const struct sink *sink, const char *file, const char *why)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", s->dir, file);
+	sink->bad(sink->ctx, path, why);
+}
+
+static void move_aside(
+	const struct state *s, const struct sink *sink, const char *file, const char *why)
+{
+	char aside[NAME_MAX + 8];
+
+	snprintf(aside, sizeof(aside), "%s.bad", file);
+	tell(s, sink, renameat(s->fd, file, s->fd, aside) < 0 ? file : aside, why);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n > m && strcmp(text + n - m, end) == 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct spec *s = a, *t = b;
+
+	return strcmp(s->name, t->name);
+}
+
+int state_load(struct state *s, struct spec **ret, size_t *n,
+	void (*bad)(void *ctx, const char *path, const char *why), void *ctx)
+{
+	struct sink sink = {bad, ctx};
+	struct dirent **files;
+	int count;
+	struct spec *all = NULL;
+	size_t total = 0;
+	char why[CONF_WHY_MAX];
+
+	/* the whole list first: files are renamed on the way */
+	count = scandirat(s->fd, ".", &files, NULL, NULL);
+	if (count < 0)
+		return -errno;
+	for (int i = 0; i < count; i++) {
+		const char *file = files[i]->d_name;
+
+		if (ends_with(file, SUFFIX "~") && unlinkat(s->fd, file, 0) < 0)
+			tell(s, &sink, file, strerror(errno));
+		if (ends_with(file, SUFFIX) && !file_load(s, file, &all, &total, why))
+			move_aside(s, &sink, file, why);
+		free(files[i]);
+	}
+	free(files);
+	if (total)
+		qsort(all, total, sizeof(*all), by_name);
+	*ret = all;
+	*n = total;
+	return 0;
+}
+
+/* --- writing --- */
+
+static int fd_write(int fd, const char *text, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int file_write(int dir, const char *file, const char *text, size_t len)
+{
+	int fd, err;
+
+	/* a left-over, of whatever kind, is neither followed nor kept */
+	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
+		return -errno;
+	fd = openat(dir, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	err = fd_write(fd, text, len);
+	if (err == 0 && fchmod(fd, 0644) < 0) /* whatever the umask */
+		err = -errno;
+	if (close(fd) < 0 && err == 0)
+		err = -errno;
+	return err;
+}
+
+static char *guest_text(const struct spec *guest, size_t *len)
+{
+	char *text = NULL;
+	FILE *f = open_memstream(&text, len);
+	bool ok;
+
+	if (!f)
+		return NULL;
+	conf_print_guest(guest, f);
+	fprintf(f, "# ifindex %u\n# end\n", guest->ifindex);
+	ok = !ferror(f);
+	if (fclose(f) == 0 && ok)
+		return text;
+	free(text);
+	return NULL;
+}
+
+int state_save(struct state *s, const struct spec *guest)
+{
+	char file[SPEC_NAME_MAX + sizeof(SUFFIX)], temp[sizeof(file) + 1], *text;
+	size_t len;
+	int err;
+
+	snprintf(file, sizeof(file), "%s" SUFFIX, guest->name);
+	snprintf(temp, sizeof(temp), "%s~", file);
+	if (guest->nprefixes == 0)
+		return unlinkat(s->fd, file, 0) < 0 && errno != ENOENT ? -errno : 0;
+	text = guest_text(guest, &len);
+	if (!text)
+		return -ENOMEM;
+	err = file_write(s->fd, temp, text, len);
+	free(text);
+	if (err == 0 && renameat(s->fd, temp, s->fd, file) < 0)
+		err = -errno;
+	if (err < 0)
+		unlinkat(s->fd, temp, 0);
+	return err;
+}

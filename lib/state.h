@@ -1,0 +1,45 @@
+/*
+ * state: run-time guests kept on disk, in the configuration's own syntax.
+ *
+ * The state directory holds NAME.conf for each run-time guest: one guest section, then a line
+ * `# ifindex N` (of the vif when registered, 0: absent) and a last line `# end`, without which
+ * the file counts as cut short. A change writes a new file beside it (a name that no guest can
+ * have) and renames, so a reader sees the old or the new whole. Durable means over a crash or a
+ * restart of the daemon, not over a reboot: nothing is synced to a disk.
+ *
+ * Who holds the lock (flock(2) on the directory itself) may write: a running daemon for its whole
+ * life, or a control client while the daemon is stopped.
+ */
+#ifndef STATE_H
+#define STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "spec.h"
+
+struct state;
+
+/*
+ * Opens the directory and takes the lock, waiting wait_ms at most. Returns 0 and *ret, or -errno:
+ * -EWOULDBLOCK where somebody else holds it, others as open(2) (the directory is not made here).
+ */
+int state_open(const char *dir, int family, unsigned wait_ms, struct state **ret);
+void state_close(struct state *s); /* NULL is fine */
+const char *state_dir(const struct state *s);
+
+/*
+ * Reads all guests (origin ORIGIN_COMMAND) into a new array of *n, in order of name; the caller
+ * frees each with spec_free() and then the array. A file that is cut short, unreadable or wrong
+ * costs that guest alone: it is moved aside to NAME.conf.bad (or left where even that fails) and
+ * `bad` is called with its path and what is wrong with it. Left-overs of a write that was cut
+ * short are removed. Returns 0 or -errno where the directory itself cannot be read.
+ */
+int state_load(struct state *s, struct spec **ret, size_t *n,
+	void (*bad)(void *ctx, const char *path, const char *why), void *ctx);
+
+/* Writes, or replaces, the guest's file; where it has no prefixes, removes the file (one that is
+ * not there is fine). Returns 0 or -errno with the old file untouched. */
+int state_save(struct state *s, const struct spec *guest);
+
+#endif

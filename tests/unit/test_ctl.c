@@ -1,0 +1,466 @@
+/*
+ * test_ctl: the control socket's server, on a socket in a directory of its own, driven by an event
+ * loop in this process. The clients are non-blocking sockets of the same process: each wait turns
+ * the loop until a condition holds, and fails after WAIT_SECONDS.
+ */
+#include <errno.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "ctl.h"
+#include "log.h"
+
+#define WAIT_SECONDS 20
+#define BIG_REPLY    (4 * 1024 * 1024)
+
+struct lab {
+	char dir[32], path[64];
+	struct ev_loop *loop;
+	struct ctl *ctl;
+	unsigned requests;
+	unsigned streak, streak_max; /* requests of one turn of the loop */
+};
+
+static json_t *handle(void *ctx, const json_t *request, bool may_change)
+{
+	struct lab *lab = ctx;
+	const char *command = json_string_value(json_object_get(request, "command"));
+	char *big;
+	json_t *reply;
+
+	lab->requests++;
+	if (++lab->streak > lab->streak_max)
+		lab->streak_max = lab->streak;
+	if (command && strcmp(command, "big") == 0) {
+		big = malloc(BIG_REPLY);
+		memset(big, 'x', BIG_REPLY);
+		reply = json_pack("{s:i, s:s#}", "exit", 0, "data", big, BIG_REPLY);
+		free(big);
+		return reply;
+	}
+	return json_pack("{s:i, s:O, s:b}", "exit", 0, "n", json_object_get(request, "n"), "may",
+		may_change);
+}
+
+static void turn(struct lab *lab)
+{
+	lab->streak = 0;
+	ev_run(lab->loop, EVRUN_NOWAIT);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int setup(void **state)
+{
+	struct lab *lab = calloc(1, sizeof(*lab));
+
+	log_init("test_ctl");
+	strcpy(lab->dir, "/tmp/test_ctl.XXXXXX");
+	if (!mkdtemp(lab->dir))
+		return -1;
+	snprintf(lab->path, sizeof(lab->path), "%s/ctl.sock", lab->dir);
+	lab->loop = ev_loop_new(EVFLAG_AUTO);
+	*state = lab;
+	return 0;
+}
+
+static int setup_server(void **state)
+{
+	struct lab *lab;
+
+	if (setup(state) < 0)
+		return -1;
+	lab = *state;
+	if (ctl_open(lab->path, geteuid(), getegid(), handle, lab, &lab->ctl) < 0)
+		return -1;
+	ctl_start(lab->ctl, lab->loop);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct lab *lab = *state;
+
+	ctl_close(lab->ctl);
+	ev_loop_destroy(lab->loop);
+	unlink(lab->path);
+	rmdir(lab->dir);
+	free(lab);
+	return 0;
+}
+
+static int client_open(struct lab *lab)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	assert_true(fd >= 0);
+	strcpy(sun.sun_path, lab->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	return fd;
+}
+
+/* Writes all of it, turning the loop; stops where the server has closed. */
+static size_t client_write(struct lab *lab, int fd, const char *data, size_t len)
+{
+	double end = now() + WAIT_SECONDS;
+	size_t sent = 0;
+
+	while (sent < len) {
+		ssize_t n = send(fd, data + sent, len - sent, MSG_NOSIGNAL);
+
+		if (n > 0)
+			sent += (size_t)n;
+		else if (errno != EAGAIN)
+			break;
+		turn(lab);
+		assert_true(now() < end);
+	}
+	return sent;
+}
+
+static void client_say(struct lab *lab, int fd, const char *text)
+{
+	assert_int_equal(client_write(lab, fd, text, strlen(text)), strlen(text));
+}
+
+/* Reads until the n-th newline. Returns the text read, for free(3); NULL at the end of file. */
+static char *client_lines(struct lab *lab, int fd, unsigned lines)
+{
+	size_t len = 0, size = 4096;
+	char *text = malloc(size);
+	double end = now() + WAIT_SECONDS;
+
+	while (lines > 0) {
+		ssize_t n;
+
+		if (len + 1 == size)
+			text = realloc(text, size *= 2);
+		n = recv(fd, text + len, size - len - 1, 0);
+		if (n == 0) {
+			free(text);
+			return NULL;
+		}
+		if (n < 0) {
+			assert_int_equal(errno, EAGAIN);
+			turn(lab);
+			assert_true(now() < end);
+			continue;
+		}
+		for (ssize_t i = 0; i < n; i++)
+			lines -= text[len + (size_t)i] == '\n';
+		len += (size_t)n;
+	}
+	text[len] = '\0';
+	return text;
+}
+
+static void expect_line(struct lab *lab, int fd, const char *want)
+{
+	char *line = client_lines(lab, fd, 1);
+
+	assert_non_null(line);
+	assert_string_equal(line, want);
+	free(line);
+}
+
+static void expect_closed(struct lab *lab, int fd)
+{
+	assert_null(client_lines(lab, fd, 1));
+	close(fd);
+}
+
+static void expect_error(struct lab *lab, int fd, const char *words)
+{
+	char *line = client_lines(lab, fd, 1);
+	json_t *reply;
+
+	assert_non_null(line);
+	reply = json_loads(line, 0, NULL);
+	assert_int_equal(json_integer_value(json_object_get(reply, "exit")), 1);
+	assert_non_null(strstr(json_string_value(json_object_get(reply, "error")), words));
+	json_decref(reply);
+	free(line);
+}
+
+static void test_requests_in_order(void **state)
+{
+	struct lab *lab = *state;
+	int fd = client_open(lab);
+	char *text;
+
+	client_say(lab, fd, "{\"command\":\"a\",\"n\":1}\n");
+	expect_line(lab, fd, "{\"exit\":0,\"n\":1,\"may\":true}\n");
+	/* two at once, and one that comes in pieces */
+	client_say(lab, fd, "{\"n\":2}\n{\"n\":3}\n{\"n\"");
+	text = client_lines(lab, fd, 2);
+	assert_string_equal(
+		text, "{\"exit\":0,\"n\":2,\"may\":true}\n{\"exit\":0,\"n\":3,\"may\":true}\n");
+	free(text);
+	client_say(lab, fd, ":4}\n");
+	expect_line(lab, fd, "{\"exit\":0,\"n\":4,\"may\":true}\n");
+	close(fd);
+}
+
+/* A client that has sent its last request still gets every reply. */
+static void test_half_closed(void **state)
+{
+	struct lab *lab = *state;
+	int fd = client_open(lab);
+	char *text;
+
+	client_say(lab, fd, "{\"n\":1}\n{\"n\":2}\n");
+	shutdown(fd, SHUT_WR);
+	text = client_lines(lab, fd, 2);
+	assert_non_null(text);
+	free(text);
+	expect_closed(lab, fd);
+	assert_int_equal(lab->requests, 2);
+
+	fd = client_open(lab);
+	client_say(lab, fd, "{\"n\":1}");
+	shutdown(fd, SHUT_WR);
+	expect_error(lab, fd, "newline");
+	expect_closed(lab, fd);
+	assert_int_equal(lab->requests, 2);
+}
+
+static void test_rubbish(void **state)
+{
+	static const struct {
+		const char *line, *words;
+	} cases[] = {
+		{"\n", "not JSON"},
+		{"rubbish\n", "not JSON"},
+		{"{\n", "not JSON"},
+		{"{\"a\":1,\"a\":2}\n", "not JSON"},
+		{"{\"a\":1} {}\n", "not JSON"},
+		{"\xff\xfe\x80\n", "not JSON"},
+		{"[1,2]\n", "not a JSON object"},
+	};
+	struct lab *lab = *state;
+	int fd = client_open(lab);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		client_say(lab, fd, cases[i].line);
+		expect_error(lab, fd, cases[i].words);
+	}
+	assert_int_equal(lab->requests, 0);
+	client_say(lab, fd, "{\"n\":9}\n");
+	expect_line(lab, fd, "{\"exit\":0,\"n\":9,\"may\":true}\n");
+	close(fd);
+}
+
+/* The longest request allowed is answered; one byte more is an error, and the end. */
+static void test_long_line(void **state)
+{
+	static const char head[] = "{\"n\":5,\"pad\":\"", tail[] = "\"}";
+	struct lab *lab = *state;
+	size_t size = CTL_LINE_MAX + 1;
+	char *line = malloc(size + 1);
+	int fd = client_open(lab);
+
+	memset(line, 'x', size + 1);
+	memcpy(line, head, strlen(head));
+	memcpy(line + CTL_LINE_MAX - strlen(tail), tail, strlen(tail));
+	line[CTL_LINE_MAX] = '\n';
+	assert_int_equal(client_write(lab, fd, line, size), size);
+	expect_line(lab, fd, "{\"exit\":0,\"n\":5,\"may\":true}\n");
+
+	memset(line, 'x', size);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(client_write(lab, fd, line, size), size);
+	expect_error(lab, fd, "too long");
+	expect_closed(lab, fd);
+	assert_int_equal(lab->requests, 1);
+	free(line);
+}
+
+static void test_slow_reader(void **state)
+{
+	struct lab *lab = *state;
+	int slow = client_open(lab), quick = client_open(lab);
+	char *text;
+
+	client_say(lab, slow, "{\"command\":\"big\"}\n{\"command\":\"big\"}\n");
+	for (int i = 0; i < 100; i++)
+		turn(lab);
+	/* its second request waits for its first reply to be read */
+	assert_int_equal(lab->requests, 1);
+	client_say(lab, quick, "{\"n\":1}\n");
+	expect_line(lab, quick, "{\"exit\":0,\"n\":1,\"may\":true}\n");
+	text = client_lines(lab, slow, 2);
+	assert_non_null(text);
+	assert_int_equal(strlen(text), 2 * (BIG_REPLY + strlen("{\"exit\":0,\"data\":\"\"}\n")));
+	assert_int_equal(lab->requests, 3);
+	free(text);
+	/* and one that leaves without reading */
+	client_say(lab, slow, "{\"command\":\"big\"}\n");
+	close(slow);
+	client_say(lab, quick, "{\"n\":2}\n");
+	expect_line(lab, quick, "{\"exit\":0,\"n\":2,\"may\":true}\n");
+	close(quick);
+}
+
+/* A thousand requests in one write are answered in several turns of the loop. */
+static void test_turns(void **state)
+{
+	struct lab *lab = *state;
+	int fd = client_open(lab);
+	char *requests = malloc(1000 * 16), *p = requests, *text;
+
+	for (int i = 0; i < 1000; i++)
+		p += sprintf(p, "{\"n\":%d}\n", i);
+	assert_int_equal(client_write(lab, fd, requests, (size_t)(p - requests)), p - requests);
+	text = client_lines(lab, fd, 1000);
+	assert_non_null(text);
+	assert_non_null(strstr(text, "\"n\":999,"));
+	assert_int_equal(lab->requests, 1000);
+	assert_in_range(lab->streak_max, 1, 64);
+	free(text);
+	free(requests);
+	close(fd);
+}
+
+/* Newcomers wait for a place; one that leaves makes it, and so does one that is idle for long. */
+static void test_many_clients(void **state)
+{
+	struct lab *lab = *state;
+	int fds[CTL_CLIENTS_MAX], waiting, later;
+	char line;
+
+	for (int i = 0; i < CTL_CLIENTS_MAX; i++) {
+		fds[i] = client_open(lab);
+		client_say(lab, fds[i], "{\"n\":1}\n");
+		expect_line(lab, fds[i], "{\"exit\":0,\"n\":1,\"may\":true}\n");
+	}
+	waiting = client_open(lab);
+	client_say(lab, waiting, "{\"n\":2}\n");
+	for (int i = 0; i < 100; i++)
+		turn(lab);
+	assert_int_equal(lab->requests, CTL_CLIENTS_MAX);
+	close(fds[7]);
+	expect_line(lab, waiting, "{\"exit\":0,\"n\":2,\"may\":true}\n");
+
+	later = client_open(lab);
+	client_say(lab, later, "{\"n\":3}\n");
+	expect_line(lab, later, "{\"exit\":0,\"n\":3,\"may\":true}\n");
+	assert_int_equal(recv(fds[0], &line, 1, 0), 0); /* the idlest has lost its place */
+	assert_int_equal(recv(fds[63], &line, 1, 0), -1);
+	for (int i = 0; i < CTL_CLIENTS_MAX; i++) {
+		if (i != 7)
+			close(fds[i]);
+	}
+	close(waiting);
+	close(later);
+}
+
+static void test_socket_file(void **state)
+{
+	struct lab *lab = *state;
+	struct ctl *other = NULL;
+	struct stat st;
+	mode_t mask = umask(0);
+	int fd;
+
+	/* a plain file is nobody's left-over */
+	fd = open(lab->path, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(
+		ctl_open(lab->path, geteuid(), getegid(), handle, lab, &lab->ctl), -EEXIST);
+	assert_int_equal(lstat(lab->path, &st), 0);
+	unlink(lab->path);
+
+	assert_int_equal(ctl_open(lab->path, geteuid(), getegid(), handle, lab, &lab->ctl), 0);
+	assert_int_equal(umask(mask), 0);
+	assert_int_equal(lstat(lab->path, &st), 0);
+	assert_int_equal(st.st_mode, S_IFSOCK | 0660);
+	assert_int_equal(
+		ctl_open(lab->path, geteuid(), getegid(), handle, lab, &other), -EADDRINUSE);
+	assert_null(other);
+	assert_int_equal(lstat(lab->path, &st), 0);
+
+	ctl_close(lab->ctl);
+	lab->ctl = NULL;
+	assert_int_equal(lstat(lab->path, &st), -1);
+}
+
+/* A daemon that was killed leaves its socket behind; another's socket is not removed by us. */
+static void test_left_over(void **state)
+{
+	struct lab *lab = *state;
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct stat st;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strcpy(sun.sun_path, lab->path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	close(fd);
+	assert_int_equal(ctl_open(lab->path, geteuid(), getegid(), handle, lab, &lab->ctl), 0);
+	ctl_start(lab->ctl, lab->loop);
+	fd = client_open(lab);
+	client_say(lab, fd, "{\"n\":1}\n");
+	expect_line(lab, fd, "{\"exit\":0,\"n\":1,\"may\":true}\n");
+	close(fd);
+
+	unlink(lab->path);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	ctl_close(lab->ctl);
+	lab->ctl = NULL;
+	assert_int_equal(lstat(lab->path, &st), 0);
+	close(fd);
+}
+
+static void test_path(void **state)
+{
+	struct lab *lab = *state;
+	char path[200];
+
+	memset(path, 'x', sizeof(path) - 1);
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(
+		ctl_open(path, geteuid(), getegid(), handle, lab, &lab->ctl), -ENAMETOOLONG);
+	snprintf(path, sizeof(path), "%s/absent/ctl.sock", lab->dir);
+	assert_int_equal(ctl_open(path, geteuid(), getegid(), handle, lab, &lab->ctl), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_requests_in_order, setup_server, teardown),
+		cmocka_unit_test_setup_teardown(test_half_closed, setup_server, teardown),
+		cmocka_unit_test_setup_teardown(test_rubbish, setup_server, teardown),
+		cmocka_unit_test_setup_teardown(test_long_line, setup_server, teardown),
+		cmocka_unit_test_setup_teardown(test_slow_reader, setup_server, teardown),
+		cmocka_unit_test_setup_teardown(test_turns, setup_server, teardown),
+		cmocka_unit_test_setup_teardown(test_many_clients, setup_server, teardown),
+		cmocka_unit_test_setup_teardown(test_socket_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_left_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_path, setup, teardown),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,804 @@
+/*
+ * The engine: events in, effects out, with an array as the sink. Each case of the verdict tables
+ * names the rule it comes from.
+ *
+ * The host: uplink eth0 (2800:110:2::3/64, fe80::3, default gateway 2800:110:2::1), vif1 with guest
+ * one (::34, 2001:db8:5::/64), vif2 with guest two (::36), vif3 (down) with guest three (::38).
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../ndproxyd/ndp.h"
+#include "engine.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define MAX      4096
+
+static const uint8_t key[16] = {9};
+static const uint8_t router_mac[6] = {2, 0, 0, 0, 0, 1}, uplink_mac[6] = {2, 0, 0, 0, 0, 3},
+		     guest_mac[6] = {2, 0, 0, 0, 0, 0x34},
+		     vif_mac[6] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+struct world {
+	struct engine *e;
+	struct sink sink;
+	struct vif_policy policy;
+	struct addr gateways[2];
+	struct msg sent[MAX];
+	const struct iface *sent_on[MAX];
+	size_t nsent;
+	struct {
+		bool add;
+		struct route r;
+	} routes[MAX];
+	size_t nroutes;
+	unsigned listening;
+	uint64_t now;
+};
+
+static struct addr A(const char *text) {
+	struct addr a;
+
+	if (addr_parse(text, &a) < 0)
+		fail_msg("no address: %s", text);
+	return a;
+}
+
+static struct prefix
+P(const char *text) {
+	struct prefix p;
+
+	if (prefix_parse(text, &p) < 0)
+		fail_msg("no prefix: %s", text);
+	return p;
+}
+
+static void
+on_send(void *ctx, struct iface *i, const struct msg *m)
+{
+	struct world *w = ctx;
+
+	assert_true(w->nsent < MAX);
+	w->sent_on[w->nsent] = i;
+	w->sent[w->nsent++] = *m;
+}
+
+static void on_route(void *ctx, bool add, const struct route *r)
+{
+	struct world *w = ctx;
+
+	assert_true(w->nroutes < MAX);
+	w->routes[w->nroutes].add = add;
+	w->routes[w->nroutes++].r = *r;
+}
+
+static void on_listen(void *ctx, struct iface *i, bool on)
+{
+	struct world *w = ctx;
+
+	(void)i;
+	w->listening += on ? 1U : (unsigned)-1;
+}
+
+static const struct vif_policy *on_vif_policy(void *ctx, const char *name)
+{
+	struct world *w = ctx;
+
+	(void)name;
+	return &w->policy;
+}
+
+static void on_note(void *ctx, bool warning, bool limited, const char *text)
+{
+	(void)ctx;
+	(void)warning;
+	(void)limited;
+	assert_true(*text);
+}
+
+static void guest(struct world *w, const char *name, const char *vif, enum origin origin,
+	const char *const *addresses, bool config)
+{
+	struct spec s;
+	char why[SPEC_WHY_MAX];
+
+	spec_init(&s, origin);
+	assert_true(spec_set_name(&s, name, why));
+	assert_true(spec_set_vif(&s, vif, why));
+	for (; *addresses; addresses++)
+		assert_true(spec_add_prefix(&s, *addresses, AF_INET6, why));
+	if (config)
+		assert_int_equal(engine_config_guest(w->e, w->now, &s), 0);
+	else
+		assert_int_equal(engine_guest(w->e, w->now, &s), 0);
+	spec_free(&s);
+}
+
+static void link_set(struct world *w, uint32_t index, const char *name, const uint8_t mac[6],
+	bool up, bool running)
+{
+	struct link l = {.index = index, .admin_up = up, .running = running, .mtu = 1500};
+
+	strcpy(l.name, name);
+	memcpy(l.mac, mac, 6);
+	engine_link(w->e, w->now, &l, true);
+}
+
+static void address(struct world *w, uint32_t index, const char *text, bool tentative, bool present)
+{
+	struct hostaddr h = {.index = index, .prefix = P(text), .tentative = tentative};
+
+	h.network = h.prefix.addr;
+	engine_address(w->e, w->now, &h, present);
+}
+
+static void kernel(struct world *w)
+{
+	struct route dflt = {
+		.table = 254, .metric = 1024, .oif = 2, .via = A("2800:110:2::1"), .protocol = 3};
+
+	engine_sync_begin(w->e);
+	link_set(w, 2, "eth0", uplink_mac, true, true);
+	link_set(w, 11, "vif1", vif_mac, true, true);
+	link_set(w, 12, "vif2", vif_mac, true, true);
+	link_set(w, 13, "vif3", vif_mac, true, false);
+	address(w, 2, "2800:110:2::3/64", false, true);
+	address(w, 2, "fe80::3/64", false, true);
+	address(w, 11, "fe80::fcff:ffff:feff:ffff/64", false, true);
+	engine_route(w->e, w->now, &dflt, true);
+	engine_sync_end(w->e, w->now);
+}
+
+static const struct route_policy routes = {.protocol = 168, .metric = 1024, .table = 254};
+static const struct uplink_policy uplink = {.announce = 0};
+
+static const char *const one[] = {"2800:110:2::34", "2001:db8:5::/64", NULL};
+static const char *const two[] = {"2800:110:2::36", NULL};
+static const char *const three[] = {"2800:110:2::38", NULL};
+
+static void configure(struct world *w, const struct uplink_policy *p)
+{
+	struct config_diff diff;
+
+	engine_config_begin(w->e, &routes, 1000);
+	engine_config_uplink(w->e, "eth0", p);
+	guest(w, "one", "vif1", ORIGIN_CONFIG, one, true);
+	guest(w, "two", "vif2", ORIGIN_CONFIG, two, true);
+	guest(w, "three", "vif3", ORIGIN_CONFIG, three, true);
+	engine_config_end(w->e, w->now, &diff);
+}
+
+static struct world *world_new(const struct uplink_policy *p)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	w->now = 1000;
+	w->sink = (struct sink){w, on_send, on_route, on_listen, on_vif_policy, on_note};
+	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
+	w->e = engine_new(&daemon_codec, &w->sink, key);
+	configure(w, p);
+	kernel(w);
+	return w;
+}
+
+static void world_free(struct world *w)
+{
+	engine_free(w->e);
+	free(w);
+}
+
+static struct msg ask(const char *src, const char *target, const uint8_t mac[6])
+{
+	struct msg m = {.kind = MSG_ASK, .src = A(src), .target = A(target)};
+
+	memcpy(m.eth_src, mac, 6);
+	return m;
+}
+
+static enum reason hear(struct world *w, const char *iface, const struct msg *m)
+{
+	w->nsent = 0;
+	return engine_frame(w->e, w->now, engine_iface(w->e, iface), m);
+}
+
+struct question {
+	const char *rule, *on, *src, *target;
+	enum reason reason;
+};
+
+static void run_questions(struct world *w, const struct question *q, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool on_uplink = strcmp(q[i].on, "eth0") == 0;
+		struct msg m = ask(q[i].src, q[i].target, on_uplink ? router_mac : guest_mac);
+		enum reason r = hear(w, q[i].on, &m);
+
+		if (r != q[i].reason)
+			fail_msg("%s: %s asks %s on %s: %s, expected %s", q[i].rule, q[i].src,
+				q[i].target, q[i].on, reason_id(r), reason_id(q[i].reason));
+		assert_int_equal(w->nsent, r == REASON_ANSWERED); /* H70 */
+	}
+}
+
+static void test_verdicts(void **state)
+{
+	static const struct question q[] = {
+		{"N01", "eth0", "2800:110:2::1", "2800:110:2::34", REASON_ANSWERED},
+		{"N01 prefix", "eth0", "2800:110:2::1", "2001:db8:5::77", REASON_ANSWERED},
+		{"N02 link-local", "eth0", "fe80::1", "2800:110:2::36", REASON_ANSWERED},
+		{"H19", "eth0", "2001:db8:99::1", "2800:110:2::34", REASON_ANSWERED},
+		{"K04", "eth0", "2800:110:2::1", "2800:110:2::38", REASON_K04},
+		{"N10", "eth0", "2800:110:2::1", "2800:110:2::99", REASON_N10},
+		{"N10 host", "eth0", "2800:110:2::1", "2800:110:2::3", REASON_N10},
+		{"N10 gateway", "eth0", "2800:110:2::9", "2800:110:2::1", REASON_N10},
+		{"N12", "eth0", "2800:110:2::34", "2800:110:2::36", REASON_N12},
+		{"H17", "eth0", "2800:110:2::34", "2800:110:2::34", REASON_H17},
+		{"H18", "eth0", "2800:110:2::3", "2800:110:2::34", REASON_H18},
+		{"D03", "eth0", "::", "2800:110:2::34", REASON_ANSWERED},
+		{"D03 free", "eth0", "::", "2800:110:2::99", REASON_N10},
+		{"N20", "vif1", "2800:110:2::34", "2800:110:2::99", REASON_ANSWERED},
+		{"N08", "vif1", "2800:110:2::34", "2800:110:2::1", REASON_ANSWERED},
+		{"N20 own", "vif1", "fe80::34", "2800:110:2::34", REASON_N20},
+		{"N20 own prefix", "vif1", "fe80::34", "2001:db8:5::9", REASON_N20},
+		{"N21", "vif1", "2800:110:2::34", "fe80::9", REASON_N21},
+		{"N21 the vif's", "vif1", "fe80::34", "fe80::fcff:ffff:feff:ffff", REASON_N21},
+		{"N22", "vif1", "2800:110:2::34", "2001:db8:77::1", REASON_N22},
+		{"N22 other guest", "vif2", "2800:110:2::36", "2001:db8:5::9", REASON_ANSWERED},
+		{"N23", "vif1", "2800:110:2::34", "2800:110:2::3", REASON_ANSWERED},
+		{"N24", "vif1", "2800:110:2::36", "2800:110:2::99", REASON_H61},
+		{"H61 host's", "vif1", "fe80::3", "2800:110:2::99", REASON_H61},
+		{"D01", "vif1", "::", "2800:110:2::34", REASON_D01},
+		{"D04 host", "vif1", "::", "2800:110:2::3", REASON_ANSWERED},
+		{"D04 gateway", "vif1", "::", "2800:110:2::1", REASON_ANSWERED},
+		{"D04 guest", "vif1", "::", "2800:110:2::36", REASON_ANSWERED},
+		{"D04 host link-local", "vif1", "::", "fe80::3", REASON_ANSWERED},
+		{"D05", "vif1", "::", "2800:110:2::99", REASON_ANSWERED},
+		{"D05 link-local", "vif1", "::", "fe80::9", REASON_N21},
+		{"D05 off-link", "vif1", "::", "2001:db8:77::1", REASON_N22},
+	};
+	struct world *w = world_new(&uplink);
+
+	(void)state;
+	run_questions(w, q, COUNT(q));
+	world_free(w);
+}
+
+static void test_guard_off(void **state)
+{
+	static const struct question q[] = {
+		{"D05", "vif1", "::", "2800:110:2::99", REASON_D05},
+		{"D04", "vif1", "::", "2800:110:2::36", REASON_ANSWERED},
+		{"H61", "vif1", "2800:110:2::36", "2800:110:2::99", REASON_ANSWERED},
+		{"H17", "vif1", "2800:110:2::36", "2800:110:2::36", REASON_H17},
+	};
+	struct world *w = world_new(&uplink);
+
+	(void)state;
+	w->policy.guard = GUARD_OFF;
+	configure(w, &uplink);
+	run_questions(w, q, COUNT(q));
+	assert_int_equal(engine_iface(w->e, "vif1")->counters.dropped[REASON_H61], 0);
+	w->policy.guard = GUARD_MONITOR;
+	configure(w, &uplink);
+	run_questions(w, q, COUNT(q));
+	assert_int_equal(engine_iface(w->e, "vif1")->counters.dropped[REASON_H61], 2);
+	world_free(w);
+}
+
+static void test_answer_modes(void **state)
+{
+	static const struct question all[] = {
+		{"N22 all", "vif1", "fe80::34", "2001:db8:77::1", REASON_ANSWERED},
+		{"N20 own", "vif1", "fe80::34", "2800:110:2::34", REASON_N20},
+		{"N21", "vif1", "fe80::34", "fe80::9", REASON_N21},
+	};
+	static const struct question none[] = {
+		{"N22 none", "vif1", "fe80::34", "2800:110:2::36", REASON_N22},
+		{"N22 gateway", "vif1", "fe80::34", "2800:110:2::1", REASON_ANSWERED},
+		{"N21 gateway", "vif1", "fe80::34", "fe80::ffff:1:1", REASON_ANSWERED},
+		{"D04", "vif1", "::", "2800:110:2::36", REASON_ANSWERED},
+		{"D05", "vif1", "::", "2800:110:2::99", REASON_ANSWERED},
+		{"H61 gateway", "vif1", "fe80::ffff:1:1", "2800:110:2::1", REASON_H61},
+	};
+	struct world *w = world_new(&uplink);
+	struct msg m;
+
+	(void)state;
+	w->policy.answer = ANSWER_ALL;
+	configure(w, &uplink);
+	run_questions(w, all, COUNT(all));
+	w->policy.answer = ANSWER_NONE;
+	w->gateways[0] = A("fe80::ffff:1:1");
+	w->policy.gateways = w->gateways;
+	w->policy.ngateways = 1;
+	configure(w, &uplink);
+	run_questions(w, none, COUNT(none));
+	m = ask("fe80::34", "fe80::ffff:1:1", guest_mac);
+	hear(w, "vif1", &m);
+	assert_true(w->sent[0].router); /* N08 */
+	world_free(w);
+}
+
+/* N01, N03, N06, N02: who is answered, from where, with what. */
+static void test_answer_fields(void **state)
+{
+	static const struct {
+		const char *requester, *source;
+		enum source policy;
+	} cases[] = {
+		{"2800:110:2::1", "2800:110:2::3", SOURCE_AUTO},
+		{"fe80::1", "fe80::3", SOURCE_AUTO},
+		{"2800:110:2::1", "fe80::3", SOURCE_LINK_LOCAL},
+		{"2800:110:2::1", "2800:110:2::34", SOURCE_TARGET},
+		{"2800:110:2::1", "2001:db8::9", SOURCE_ADDRESS},
+		{"::", "2800:110:2::3", SOURCE_AUTO},
+	};
+	struct world *w = world_new(&uplink);
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(cases); n++) {
+		struct uplink_policy p = {
+			.source = cases[n].policy, .source_address = A("2001:db8::9")};
+		struct msg m = ask(cases[n].requester, "2800:110:2::34", router_mac);
+		struct addr source = A(cases[n].source);
+
+		configure(w, &p);
+		m.has_lladdr = true; /* another MAC than the frame's: H15 */
+		memcpy(m.lladdr, guest_mac, 6);
+		assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+		assert_memory_equal(w->sent[0].eth_dst, router_mac, 6);
+		assert_memory_equal(w->sent[0].eth_src, uplink_mac, 6);
+		assert_memory_equal(w->sent[0].lladdr, uplink_mac, 6);
+		assert_true(addr_equal(&w->sent[0].src, &source));
+		assert_true(addr_equal(&w->sent[0].dst, &m.src));
+		assert_int_equal(w->sent[0].solicited, n != 5);
+		assert_false(w->sent[0].override || w->sent[0].router);
+	}
+	world_free(w);
+}
+
+static void test_no_source(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct msg m = ask("2800:110:2::1", "2800:110:2::34", router_mac);
+
+	(void)state;
+	address(w, 2, "fe80::3/64", false, false);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	address(w, 2, "2800:110:2::3/64", true, true); /* tentative */
+	assert_int_equal(hear(w, "eth0", &m), REASON_N02);
+	address(w, 2, "2800:110:2::3/64", false, false);
+	assert_int_equal(hear(w, "eth0", &m), REASON_N02);
+	world_free(w);
+}
+
+static void test_macs(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct msg m = ask("2800:110:2::1", "2800:110:2::34", uplink_mac);
+
+	(void)state;
+	assert_int_equal(hear(w, "eth0", &m), REASON_H16);
+	assert_int_equal(hear(w, "vif1", &m), REASON_H64);
+	m.eth_src[0] = 3;
+	assert_int_equal(hear(w, "eth0", &m), REASON_H16);
+	memcpy(m.eth_src, router_mac, 6);
+	m.has_lladdr = true;
+	memcpy(m.lladdr, uplink_mac, 6);
+	assert_int_equal(hear(w, "eth0", &m), REASON_H14);
+	world_free(w);
+}
+
+/* H60: a guest with a `mac` speaks from that alone; its link-local address too. */
+static void test_guest_macs(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct msg m = ask("2800:110:2::40", "2800:110:2::1", guest_mac);
+	struct spec s;
+	char why[SPEC_WHY_MAX];
+
+	(void)state;
+	link_set(w, 14, "vif4", vif_mac, true, true);
+	spec_init(&s, ORIGIN_COMMAND);
+	assert_true(spec_set_name(&s, "four", why) && spec_set_vif(&s, "vif4", why) &&
+		    spec_add_prefix(&s, "2800:110:2::40", AF_INET6, why) &&
+		    spec_add_mac(&s, "02:00:00:00:00:34", why));
+	assert_int_equal(engine_guest(w->e, w->now, &s), 0);
+	assert_int_equal(hear(w, "vif4", &m), REASON_ANSWERED);
+	memcpy(m.eth_src, router_mac, 6);
+	assert_int_equal(hear(w, "vif4", &m), REASON_H60);
+	m.src = A("fe80::40");
+	assert_int_equal(hear(w, "vif4", &m), REASON_H60);
+	m.src = A("::");
+	m.target = A("2800:110:2::40");
+	assert_int_equal(hear(w, "vif4", &m), REASON_H60);
+	spec_free(&s);
+	world_free(w);
+}
+
+static void test_told(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct msg m = {.kind = MSG_TELL, .src = A("2800:110:2::9"), .target = A("2800:110:2::34")};
+
+	(void)state;
+	memcpy(m.eth_src, router_mac, 6);
+	assert_int_equal(hear(w, "eth0", &m), REASON_N12);
+	m.target = A("2800:110:2::99");
+	assert_int_equal(hear(w, "eth0", &m), REASON_N13);
+	memcpy(m.eth_src, guest_mac, 6);
+	m.src = A("2800:110:2::34");
+	assert_int_equal(hear(w, "vif1", &m), REASON_H62);
+	m.target = A("2800:110:2::34");
+	assert_int_equal(hear(w, "vif1", &m), REASON_N13);
+	m.target = A("fe80::34");
+	assert_int_equal(hear(w, "vif1", &m), REASON_N13);
+	m.target = A("fe80::3"); /* the host's */
+	assert_int_equal(hear(w, "vif1", &m), REASON_H62);
+	m.kind = MSG_ROUTER;
+	assert_int_equal(hear(w, "vif1", &m), REASON_H63);
+	assert_int_equal(hear(w, "eth0", &m), REASON_IGNORED);
+	world_free(w);
+}
+
+static void test_looped_dad(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct msg m = ask("::", "2800:110:2::34", guest_mac);
+
+	(void)state;
+	m.has_nonce = true;
+	memcpy(m.nonce, "abcdef", 6);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED); /* D03: nobody here sent it */
+	assert_int_equal(hear(w, "vif1", &m), REASON_D01);
+	assert_int_equal(hear(w, "eth0", &m), REASON_D02);
+	m.nonce[0] ^= 1;
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	world_free(w);
+}
+
+/* --- routes --- */
+
+/* What the kernel would hold after all effects so far; -1 where an effect makes no sense. */
+static int kernel_routes(const struct world *w)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < w->nroutes; i++)
+		n += w->routes[i].add ? 1 : -1;
+	return n;
+}
+
+static void test_routes_start(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct addr source = A("2800:110:2::3");
+
+	(void)state;
+	/* vif3 is up without carrier: its route stays (K11) */
+	assert_int_equal(w->nroutes, 4);
+	for (size_t n = 0; n < w->nroutes; n++) {
+		const struct route *r = &w->routes[n].r;
+
+		assert_true(w->routes[n].add);
+		assert_int_equal(r->protocol, 168);
+		assert_int_equal(r->metric, 1024);
+		assert_int_equal(r->table, 254);
+		assert_true(addr_equal(&r->source, &source)); /* K07 */
+		assert_true(r->oif >= 11 && r->oif <= 13);
+	}
+	world_free(w);
+}
+
+/* A restart: right routes are not touched, stale ones go, missing ones come. */
+static void test_routes_read_back(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct route right = w->routes[0].r, stale = right, elsewhere = right;
+	struct world *v = calloc(1, sizeof(*v));
+
+	(void)state;
+	assert_non_null(v);
+	v->now = 5;
+	v->sink = (struct sink){v, on_send, on_route, on_listen, on_vif_policy, on_note};
+	v->policy = w->policy;
+	v->e = engine_new(&daemon_codec, &v->sink, key);
+	configure(v, &uplink);
+	stale.dst = P("2800:110:2::77");
+	elsewhere.dst = P("2800:110:2::36");
+	elsewhere.oif = 11;
+	engine_sync_begin(v->e);
+	link_set(v, 2, "eth0", uplink_mac, true, true);
+	link_set(v, 11, "vif1", vif_mac, true, true);
+	link_set(v, 12, "vif2", vif_mac, true, true);
+	address(v, 2, "2800:110:2::3/64", false, true);
+	engine_route(v->e, v->now, &right, true);
+	engine_route(v->e, v->now, &stale, true);
+	engine_route(v->e, v->now, &elsewhere, true);
+	engine_sync_end(v->e, v->now);
+	assert_int_equal(
+		v->nroutes, 4); /* two deleted; ::36 and the prefix added; vif3 is absent */
+	for (size_t n = 0; n < v->nroutes; n++)
+		assert_false(prefix_equal(&v->routes[n].r.dst, &right.dst));
+	world_free(w);
+	world_free(v);
+}
+
+static void test_routes_follow_vif(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct msg m = ask("2800:110:2::1", "2800:110:2::34", router_mac);
+	struct link gone = {.index = 11};
+
+	(void)state;
+	strcpy(gone.name, "vif1");
+	w->nroutes = 0;
+	link_set(w, 11, "vif1", vif_mac, true, false); /* carrier lost: K11 */
+	assert_int_equal(w->nroutes, 0);
+	assert_int_equal(hear(w, "eth0", &m), REASON_K04);
+	link_set(w, 11, "vif1", vif_mac, false, false); /* the kernel took them: K04 */
+	assert_int_equal(w->nroutes, 0);
+	link_set(w, 11, "vif1", vif_mac, true, true);
+	assert_int_equal(w->nroutes, 2);
+	assert_int_equal(kernel_routes(w), 2);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	engine_link(w->e, w->now, &gone, false);
+	assert_int_equal(w->nroutes, 2);
+	assert_int_equal(hear(w, "eth0", &m), REASON_K04);
+	link_set(w, 21, "vif1", vif_mac, true, true);
+	assert_int_equal(w->nroutes, 4);
+	assert_int_equal(w->routes[3].r.oif, 21);
+	w->nroutes = 0;
+	link_set(w, 21, "other", vif_mac, true, true); /* renamed: nobody's vif any more */
+	assert_int_equal(kernel_routes(w), -2);
+	assert_int_equal(hear(w, "eth0", &m), REASON_K04);
+	world_free(w);
+}
+
+static void test_routes_source(void **state)
+{
+	struct world *w = world_new(&uplink);
+
+	(void)state;
+	w->nroutes = 0;
+	address(w, 2, "2800:110:2::3/64", false, true); /* again: nothing new */
+	assert_int_equal(w->nroutes, 0);
+	address(w, 2, "2800:110:2::3/64", false, false);
+	assert_int_equal(w->nroutes, 8);
+	assert_true(addr_is_unspecified(&w->routes[7].r.source));
+	w->nroutes = 0;
+	address(w, 2, "2800:110:2::3/64", true, true); /* tentative: not yet */
+	assert_int_equal(w->nroutes, 0);
+	address(w, 2, "2800:110:2::3/64", false, true);
+	assert_int_equal(w->nroutes, 8);
+	assert_false(addr_is_unspecified(&w->routes[7].r.source));
+	world_free(w);
+}
+
+/* K09, seen before and after; K05: taken away by somebody, put back. */
+static void test_routes_foreign(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct msg m = ask("2800:110:2::1", "2800:110:2::34", router_mac);
+	struct route ours = w->routes[0].r, foreign = ours;
+
+	(void)state;
+	w->nroutes = 0;
+	engine_route(w->e, w->now, &ours, false);
+	assert_int_equal(w->nroutes, 1);
+	assert_true(w->routes[0].add);
+	foreign.protocol = 4;
+	foreign.oif = 12;
+	foreign.metric = 2000; /* ours is preferred: harmless */
+	engine_route(w->e, w->now, &foreign, true);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	foreign.metric = 100;
+	engine_route(w->e, w->now, &foreign, true);
+	assert_int_equal(hear(w, "eth0", &m), REASON_K09);
+	engine_route(w->e, w->now, &foreign, false);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	w->nroutes = 0;
+	engine_route_done(w->e, w->now, true, &ours, -EEXIST, "");
+	assert_true(engine_wants_sync(w->e));
+	assert_int_equal(hear(w, "eth0", &m), REASON_K09);
+	foreign.metric = 1024;
+	foreign.oif = 11; /* through the same vif: as good as ours */
+	engine_route(w->e, w->now, &foreign, true);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	assert_int_equal(w->nroutes, 0);
+	world_free(w);
+}
+
+static void test_routes_via(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct spec s;
+	char why[SPEC_WHY_MAX];
+	struct addr via = A("2800:110:2::50");
+
+	(void)state;
+	link_set(w, 15, "vif5", vif_mac, true, true);
+	spec_init(&s, ORIGIN_COMMAND);
+	assert_true(spec_set_name(&s, "five", why) && spec_set_vif(&s, "vif5", why) &&
+		    spec_add_prefix(&s, "2001:db8:50::/64", AF_INET6, why) &&
+		    spec_add_prefix(&s, "2800:110:2::50", AF_INET6, why) &&
+		    spec_set_via(&s, "2800:110:2::50", AF_INET6, why));
+	w->nroutes = 0;
+	assert_int_equal(engine_guest(w->e, w->now, &s), 0);
+	assert_int_equal(w->nroutes, 2); /* the exact one first: K08 */
+	assert_true(addr_is_unspecified(&w->routes[0].r.via));
+	assert_true(addr_equal(&w->routes[1].r.via, &via));
+	spec_free(&s);
+	world_free(w);
+}
+
+/* --- configurations --- */
+
+static void test_reload(void **state)
+{
+	static const char *const moved[] = {"2800:110:2::36", "2800:110:2::34", NULL};
+	struct world *w = world_new(&uplink);
+	struct config_diff diff;
+
+	(void)state;
+	w->nroutes = 0;
+	configure(w, &uplink);
+	assert_int_equal(w->nroutes, 0); /* what did not change is not touched */
+	engine_config_begin(w->e, &routes, 1000);
+	engine_config_uplink(w->e, "eth0", &uplink);
+	guest(w, "two", "vif2", ORIGIN_CONFIG, moved, true);
+	engine_config_end(w->e, w->now, &diff);
+	assert_int_equal(diff.removed, 2); /* the prefix, and ::38 */
+	assert_int_equal(diff.same, 2);    /* ::36, and ::34, which moved */
+	assert_int_equal(table_count(engine_table(w->e)), 2);
+	assert_int_equal(kernel_routes(w), -2);
+	assert_int_equal(w->listening, 2); /* eth0, vif2 */
+	world_free(w);
+}
+
+/* The configuration wins; what a run-time guest loses comes back. */
+static void test_precedence(void **state)
+{
+	static const char *const mine[] = {"2800:110:2::34", "2800:110:2::60", NULL};
+	struct world *w = world_new(&uplink);
+	struct prefix p = P("2800:110:2::34");
+	struct config_diff diff;
+	const struct listed *en;
+
+	(void)state;
+	guest(w, "run", "vif2", ORIGIN_COMMAND, mine, false);
+	en = table_find(engine_table(w->e), &p);
+	assert_string_equal(en->guest->name, "one");
+	engine_config_begin(w->e, &routes, 1000);
+	engine_config_uplink(w->e, "eth0", &uplink);
+	engine_config_end(w->e, w->now, &diff);
+	en = table_find(engine_table(w->e), &p);
+	assert_string_equal(en->guest->name, "run");
+	configure(w, &uplink);
+	en = table_find(engine_table(w->e), &p);
+	assert_string_equal(en->guest->name, "one");
+	guest(w, "run", "vif2", ORIGIN_COMMAND, (const char *const[]){NULL}, false);
+	assert_null(table_guest(engine_table(w->e), "run", ORIGIN_COMMAND));
+	world_free(w);
+}
+
+/* --- announcements --- */
+
+static size_t tick_until(struct world *w, uint64_t end)
+{
+	w->nsent = 0;
+	for (uint64_t next; (next = engine_next(w->e)) <= end;) {
+		w->now = next > w->now ? next : w->now;
+		engine_tick(w->e, w->now);
+	}
+	return w->nsent;
+}
+
+static void test_announce(void **state)
+{
+	const struct uplink_policy p = {.announce = 3};
+	struct world *w = world_new(&p);
+
+	(void)state;
+	/* ::34 and ::36; the prefix cannot be announced, vif3 is down; 1 s apart */
+	assert_int_equal(tick_until(w, 1100), 2);
+	assert_true(w->sent[0].announcement && w->sent[0].override && !w->sent[0].solicited);
+	assert_memory_equal(w->sent[0].lladdr, uplink_mac, 6);
+	assert_int_equal(tick_until(w, 1990), 0);
+	assert_int_equal(tick_until(w, 100000), 4);
+	link_set(w, 13, "vif3", vif_mac, true, true); /* arrives */
+	assert_int_equal(tick_until(w, 200000), 3);
+	link_set(w, 2, "eth0", uplink_mac, true, false);
+	assert_int_equal(tick_until(w, 300000), 0);
+	link_set(w, 2, "eth0", uplink_mac, true, true); /* all of them */
+	assert_int_equal(tick_until(w, 400000), 9);
+	world_free(w);
+}
+
+static void test_announce_pace(void **state)
+{
+	const struct uplink_policy p = {.announce = 1};
+	struct world *w = world_new(&p);
+	char text[2000][32];
+	const char *list[2001] = {NULL};
+
+	(void)state;
+	tick_until(w, 10000);
+	for (unsigned n = 0; n < 2000; n++) {
+		snprintf(text[n], sizeof(text[n]), "2800:110:2:0:1::%x", n + 1);
+		list[n] = text[n];
+	}
+	w->now = 20000;
+	guest(w, "many", "vif1", ORIGIN_COMMAND, list, false);
+	assert_in_range(tick_until(w, 20499), 480, 520); /* 1,000 a second */
+	assert_in_range(tick_until(w, 20999), 480, 520);
+	tick_until(w, 30000);
+	assert_int_equal(engine_next(w->e), UINT64_MAX);
+	world_free(w);
+}
+
+/* A resync: what the kernel does not mention again is gone. */
+static void test_resync(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct msg m = ask("2800:110:2::1", "2800:110:2::34", router_mac);
+	struct route kept = w->routes[0].r;
+
+	(void)state;
+	w->nroutes = 0;
+	engine_sync_begin(w->e);
+	link_set(w, 2, "eth0", uplink_mac, true, true);
+	link_set(w, 11, "vif1", vif_mac, true, true);
+	address(w, 2, "2800:110:2::4/64", false, true); /* instead of ::3 */
+	kept.source = A("2800:110:2::4");
+	engine_route(w->e, w->now, &kept, true);
+	engine_sync_end(w->e, w->now);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	assert_int_equal(engine_ifindex(w->e, "vif2"), 0);
+	m = ask("2800:110:2::1", "2800:110:2::36", router_mac);
+	assert_int_equal(hear(w, "eth0", &m), REASON_K04);
+	m = ask("2800:110:2::1", "2800:110:2::3", router_mac);
+	assert_int_equal(hear(w, "eth0", &m), REASON_N10);
+	assert_null(table_lookup(engine_table(w->e), &m.target));
+	for (size_t n = 0; n < w->nroutes; n++) /* only the prefix's route was missing */
+		assert_int_equal(w->routes[n].r.dst.len, 64);
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_guard_off),
+		cmocka_unit_test(test_answer_modes),
+		cmocka_unit_test(test_answer_fields),
+		cmocka_unit_test(test_no_source),
+		cmocka_unit_test(test_macs),
+		cmocka_unit_test(test_guest_macs),
+		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_looped_dad),
+		cmocka_unit_test(test_routes_start),
+		cmocka_unit_test(test_routes_read_back),
+		cmocka_unit_test(test_routes_follow_vif),
+		cmocka_unit_test(test_routes_source),
+		cmocka_unit_test(test_routes_foreign),
+		cmocka_unit_test(test_routes_via),
+		cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_precedence),
+		cmocka_unit_test(test_announce),
+		cmocka_unit_test(test_announce_pace),
+		cmocka_unit_test(test_resync),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
