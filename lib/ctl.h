@@ -21,7 +21,8 @@
 struct ctl;
 struct ev_loop;
 
-/* Answers one request. may_change: the peer is root or the daemon's user. Returns a new reference. */
+/* Answers one request. may_change: the peer is root or the daemon's user. Returns a new reference.
+ */
 typedef json_t *ctl_handler(void *ctx, const json_t *request, bool may_change);
 
 /*
@@ -29,8 +30,8 @@ typedef json_t *ctl_handler(void *ctx, const json_t *request, bool may_change);
  * -EADDRINUSE) and listens. uid and gid: whose the socket is, and who besides root may change
  * anything. Returns 0 and *ret, or -errno.
  */
-int ctl_open(const char *path, uid_t uid, gid_t gid, ctl_handler *handler, void *ctx,
-	struct ctl **ret);
+int ctl_open(
+	const char *path, uid_t uid, gid_t gid, ctl_handler *handler, void *ctx, struct ctl **ret);
 void ctl_start(struct ctl *c, struct ev_loop *loop);
 void ctl_close(struct ctl *c); /* removes the socket */
 

@@ -22,8 +22,10 @@ struct frame {
 	const uint8_t *data; /* from the Ethernet header on */
 	size_t len;
 	bool truncated;    /* was longer than PACKET_FRAME_MAX */
-	bool csum_pending; /* the kernel has not computed its checksum yet (TP_STATUS_CSUMNOTREADY) */
-	bool other_host;   /* PACKET_OTHERHOST: another's MAC, or a VLAN that is not ours (H23, H24) */
+	bool csum_pending; /* the kernel has not computed its checksum yet (TP_STATUS_CSUMNOTREADY)
+			    */
+	bool other_host;   /* PACKET_OTHERHOST: another's MAC, or a VLAN that is not ours (H23, H24)
+			    */
 	bool has_vlan;     /* the auxiliary data carried a VLAN tag ... */
 	uint16_t vlan_tci; /* ... this one */
 };
@@ -31,8 +33,8 @@ struct frame {
 struct packet;
 
 /* Opens a listener. Returns 0 and *ret, or -errno. The filter is copied by the kernel. */
-int packet_open(uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *filter,
-	struct packet **ret);
+int packet_open(
+	uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *filter, struct packet **ret);
 void packet_close(struct packet *p); /* sends nothing that is still queued; NULL is fine */
 int packet_fd(const struct packet *p);
 

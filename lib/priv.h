@@ -15,8 +15,8 @@
  * Looks up the names (NULL: stay who we are; group NULL with a user: the user's own group).
  * Returns 0 with the ids (current ones where staying) or -1 with a sentence in why.
  */
-int priv_lookup(const char *user, const char *group, uid_t *uid, gid_t *gid,
-	char why[PRIV_WHY_MAX]);
+int priv_lookup(
+	const char *user, const char *group, uid_t *uid, gid_t *gid, char why[PRIV_WHY_MAX]);
 
 /*
  * Becomes uid and gid (the current ones: stays) with CAP_NET_ADMIN and CAP_NET_RAW alone, in the

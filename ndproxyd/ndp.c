@@ -360,7 +360,7 @@ static const struct sysctl_check ndp_checks[] = {
 		.why = "the kernel's own proxy answers as well"},
 	{"net/ipv6/conf/%s/proxy_ndp", "0", "K01", .uplink = true, .vif = true,
 		.why = "the kernel's own proxy answers as well"},
-	{NULL},
+	{.path = NULL},
 };
 
 const struct codec daemon_codec = {
