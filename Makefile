@@ -45,11 +45,15 @@ ALL_LDFLAGS = $(filter -fsanitize%,$(HARDEN)) -pie -Wl,-z,relro,-z,now $(LDFLAGS
 
 LIB_OBJS = $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
 NDP_OBJS = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard ndproxyd/*.c)))
+ARP_OBJS = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard arpproxyd/*.c)))
+# which codec a test is linked with
+codec_of = $(if $(findstring arp,$(1)),$(ARP_OBJS),$(NDP_OBJS))
+DAEMONS = ndproxyd arpproxyd
 UNIT_TESTS = $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
-PROGRAMS = $(B)/sbin/ndproxyd $(B)/sbin/ndproxyctl
+PROGRAMS = $(B)/sbin/ndproxyd $(B)/sbin/arpproxyd $(B)/sbin/ndproxyctl $(B)/sbin/arpproxyctl
 
-.PHONY: all help demo check unit lint deps-build deps-demo deps-check deps-lint install uninstall \
-	clean fuzz dist san
+.PHONY: all help demo check unit lint deps-build deps-demo deps-check deps-lint deps-fuzz install \
+	uninstall clean fuzz fuzz-replay dist
 all: $(PROGRAMS)
 
 help:
@@ -57,7 +61,7 @@ help:
 	@echo 'make demo      shows the whole thing in network namespaces (KEEP=1: stops there, in a shell)'
 	@echo 'make check     builds, and runs all tests; as root it first installs what it needs'
 	@echo 'make lint      formatting, shell scripts, man pages, and who may use whom in lib/'
-	@echo 'make fuzz      fuzzes the codec for FUZZ_TIME seconds (60)'
+	@echo 'make fuzz      fuzzes the codecs for FUZZ_TIME seconds (60)'
 	@echo 'make install   DESTDIR, PREFIX (/usr/local), SYSCONFDIR (/etc), UNITDIR ...'
 	@echo 'make dist      a source archive of the last commit'
 	@echo 'make clean     removes what was built'
@@ -76,11 +80,21 @@ $(B)/sbin/ndproxyd: $(B)/ndproxyd/main.o $(NDP_OBJS) $(B)/libproxy.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+$(B)/sbin/arpproxyd: $(B)/arpproxyd/main.o $(ARP_OBJS) $(B)/libproxy.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+# one program, two names
+$(B)/sbin/arpproxyctl: $(B)/sbin/ndproxyctl
+	$(Q)ln -sf ndproxyctl $@
+
 $(B)/sbin/ndproxyctl: $(patsubst %.c,$(B)/%.o,$(wildcard ctl/*.c)) $(B)/libproxy.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(NDP_OBJS) $(B)/libproxy.a
+.SECONDARY:
+.SECONDEXPANSION:
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $$(call codec_of,$$*) $(B)/libproxy.a
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
@@ -106,26 +120,32 @@ JOBS ?= 2
 check: deps-check
 	@$(MAKE) --no-print-directory all unit fuzz-replay
 	@$(MAKE) --no-print-directory SAN=1 all unit fuzz-replay
-	@BUILD=$(B) prove --jobs $(JOBS) --timer --merge $(UNIT_TESTS) $(B)/tests/fuzz/replay tests/net/*.t
+	@BUILD=$(B) prove --jobs $(JOBS) --timer --merge $(UNIT_TESTS) $(REPLAYS) tests/net/*.t
 	@BUILD=build-san prove --jobs $(JOBS) --timer --merge $(UNIT_TESTS:$(B)/%=build-san/%) \
-		build-san/tests/fuzz/replay tests/net/*.t
+		$(REPLAYS:$(B)/%=build-san/%) tests/net/*.t
 	@echo 'make check: everything passed'
 
 unit: $(UNIT_TESTS)
-fuzz-replay: $(B)/tests/fuzz/replay
 
-# The fuzz target without the fuzzer: runs the corpus, prints TAP.
-$(B)/tests/fuzz/replay: $(B)/tests/fuzz/replay.o $(B)/tests/fuzz/fuzz_ndp.o $(NDP_OBJS) $(B)/libproxy.a
+# The fuzz targets without the fuzzer: run their corpus, print TAP.
+REPLAYS = $(B)/tests/fuzz/replay_ndp $(B)/tests/fuzz/replay_arp
+$(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/replay.o $(B)/tests/fuzz/fuzz_codec.o \
+		$$(call codec_of,$$*) $(B)/libproxy.a
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+fuzz-replay: $(REPLAYS)
 
 FUZZ_TIME ?= 60
 fuzz: deps-fuzz
-	@mkdir -p build-fuzz/corpus
-	clang -std=gnu11 -D_GNU_SOURCE -Ilib -g -O1 -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -o build-fuzz/fuzz_ndp tests/fuzz/fuzz_ndp.c ndproxyd/ndp.c \
-		lib/addr.c lib/msg.c
-	build-fuzz/fuzz_ndp -max_total_time=$(FUZZ_TIME) -max_len=2048 \
-		-artifact_prefix=tests/fuzz/ndp/crash- build-fuzz/corpus tests/fuzz/ndp
+	$(Q)for codec in ndp arp; do \
+		mkdir -p build-fuzz/$$codec && \
+		clang -std=gnu11 -D_GNU_SOURCE -Ilib -g -O1 -fsanitize=fuzzer,address,undefined \
+			-fno-sanitize-recover=all -o build-fuzz/fuzz_$$codec tests/fuzz/fuzz_codec.c \
+			*proxyd/$$codec.c lib/addr.c lib/msg.c && \
+		build-fuzz/fuzz_$$codec -max_total_time=$(FUZZ_TIME) -max_len=2048 \
+			-artifact_prefix=tests/fuzz/$$codec/crash- build-fuzz/$$codec \
+			tests/fuzz/$$codec || exit 1; \
+	done
 
 lint: deps-lint
 	@tests/lint.sh
@@ -133,33 +153,39 @@ lint: deps-lint
 # --- installing ---
 
 INSTALL ?= install
-subst = sed 's|@SBINDIR@|$(SBINDIR)|g'
+substituted = sed 's|@SBINDIR@|$(SBINDIR)|g'
+# what is installed for one daemon, all but programs and man pages
+files_of = $(DESTDIR)$(SYSCONFDIR)/sysctl.d/60-$(1).conf \
+	$(DESTDIR)$(SYSCONFDIR)/iproute2/rt_protos.d/$(1).conf $(DESTDIR)$(UNITDIR)/$(1).service \
+	$(DESTDIR)$(TMPFILESDIR)/$(1).conf $(DESTDIR)$(SYSUSERSDIR)/$(1).conf
+
+# The administrator's own configuration is never overwritten.
 install: all
-	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
-	$(INSTALL) -m 755 $(B)/sbin/ndproxyd $(B)/sbin/ndproxyctl $(DESTDIR)$(SBINDIR)
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
+		$(DESTDIR)$(SYSCONFDIR)/sysctl.d $(DESTDIR)$(SYSCONFDIR)/iproute2/rt_protos.d \
+		$(DESTDIR)$(UNITDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(SYSUSERSDIR)
+	$(INSTALL) -m 755 $(B)/sbin/ndproxyd $(B)/sbin/arpproxyd $(B)/sbin/ndproxyctl \
+		$(DESTDIR)$(SBINDIR)
+	ln -sf ndproxyctl $(DESTDIR)$(SBINDIR)/arpproxyctl
 	$(INSTALL) -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 man/*.8 $(DESTDIR)$(MANDIR)/man8
-	$(INSTALL) -d $(DESTDIR)$(SYSCONFDIR)/sysctl.d $(DESTDIR)$(SYSCONFDIR)/iproute2/rt_protos.d
-	$(INSTALL) -m 644 etc/sysctl.d/60-ndproxyd.conf $(DESTDIR)$(SYSCONFDIR)/sysctl.d
-	$(INSTALL) -m 644 etc/iproute2/rt_protos.d/ndproxyd.conf \
-		$(DESTDIR)$(SYSCONFDIR)/iproute2/rt_protos.d
-	test -e $(DESTDIR)$(SYSCONFDIR)/ndproxyd.conf \
-		|| $(INSTALL) -m 644 etc/ndproxyd.conf $(DESTDIR)$(SYSCONFDIR)/ndproxyd.conf
-	$(INSTALL) -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(SYSUSERSDIR)
-	$(subst) packaging/systemd/ndproxyd.service >$(DESTDIR)$(UNITDIR)/ndproxyd.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/ndproxyd.service
-	$(INSTALL) -m 644 packaging/systemd/ndproxyd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/ndproxyd.conf
-	$(INSTALL) -m 644 packaging/systemd/ndproxyd.sysusers $(DESTDIR)$(SYSUSERSDIR)/ndproxyd.conf
+	set -e; for d in $(DAEMONS); do \
+		$(INSTALL) -m 644 etc/sysctl.d/60-$$d.conf $(DESTDIR)$(SYSCONFDIR)/sysctl.d; \
+		$(INSTALL) -m 644 etc/iproute2/rt_protos.d/$$d.conf \
+			$(DESTDIR)$(SYSCONFDIR)/iproute2/rt_protos.d; \
+		test -e $(DESTDIR)$(SYSCONFDIR)/$$d.conf \
+			|| $(INSTALL) -m 644 etc/$$d.conf $(DESTDIR)$(SYSCONFDIR)/$$d.conf; \
+		$(substituted) packaging/systemd/$$d.service >$(DESTDIR)$(UNITDIR)/$$d.service; \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$$d.service; \
+		$(INSTALL) -m 644 packaging/systemd/$$d.tmpfiles $(DESTDIR)$(TMPFILESDIR)/$$d.conf; \
+		$(INSTALL) -m 644 packaging/systemd/$$d.sysusers $(DESTDIR)$(SYSUSERSDIR)/$$d.conf; \
+	done
 
-# The administrator's configuration stays.
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/ndproxyd $(DESTDIR)$(SBINDIR)/ndproxyctl \
-		$(DESTDIR)$(MANDIR)/man5/ndproxyd.conf.5 $(DESTDIR)$(MANDIR)/man8/ndproxyd.8 \
-		$(DESTDIR)$(MANDIR)/man8/ndproxyctl.8 \
-		$(DESTDIR)$(SYSCONFDIR)/sysctl.d/60-ndproxyd.conf \
-		$(DESTDIR)$(SYSCONFDIR)/iproute2/rt_protos.d/ndproxyd.conf \
-		$(DESTDIR)$(UNITDIR)/ndproxyd.service $(DESTDIR)$(TMPFILESDIR)/ndproxyd.conf \
-		$(DESTDIR)$(SYSUSERSDIR)/ndproxyd.conf
+	rm -f $(PROGRAMS:$(B)/sbin/%=$(DESTDIR)$(SBINDIR)/%) \
+		$(patsubst man/%.5,$(DESTDIR)$(MANDIR)/man5/%.5,$(wildcard man/*.5)) \
+		$(patsubst man/%.8,$(DESTDIR)$(MANDIR)/man8/%.8,$(wildcard man/*.8)) \
+		$(foreach d,$(DAEMONS),$(call files_of,$(d)))
 
 dist:
 	git archive --format=tar --prefix=ndproxyd-$(VERSION)/ HEAD | gzip -n >ndproxyd-$(VERSION).tar.gz

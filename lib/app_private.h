@@ -14,7 +14,9 @@ struct listener {
 	struct app *app;
 	struct iface *iface;
 	struct packet *packet;
-	bool dirty; /* frames wait to be flushed */
+	bool dirty;          /* frames wait to be flushed */
+	bool kernel_answers; /* host_answers(), as of before kernel_answers_until (ms) */
+	uint64_t kernel_answers_until;
 	LIST_ENTRY(listener) next_dirty;
 	ev_io io;
 };

@@ -6,6 +6,7 @@
  * than a batch, then frames, then the timer.
  */
 #include "app_private.h"
+#include "host.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -142,6 +143,23 @@ static const struct vif_policy *on_vif_policy(void *ctx, const char *name)
 	const struct app *a = ctx;
 
 	return conf_vif_policy(a->conf, name);
+}
+
+/* Asked only where a guest asks for an address of the host itself; an administrator may change it
+ * at any time and nobody is told, so it is read again, once a second at most. */
+static bool on_kernel_answers(void *ctx, const struct iface *i)
+{
+	struct app *a = ctx;
+	struct listener *l = i->listener;
+	uint64_t now = app_now();
+
+	if (!l || !a->codec->host_answer_sysctl)
+		return false;
+	if (now >= l->kernel_answers_until) {
+		l->kernel_answers = host_answers(a->codec, i->name);
+		l->kernel_answers_until = now + 1000;
+	}
+	return l->kernel_answers;
 }
 
 static void on_note(void *ctx, bool warning, bool limited, const char *text)
@@ -289,7 +307,8 @@ int wire_open(struct app *a)
 		.route = on_kernel_route};
 	uint8_t key[16];
 
-	w->sink = (struct sink){a, on_send, on_route, on_listen, on_vif_policy, on_note};
+	w->sink = (struct sink){
+		a, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers, on_note};
 	w->limit = (struct log_limit){
 		.what = "warnings about frames and routes", .burst = 10, .seconds = 10};
 	LIST_INIT(&w->dirty);

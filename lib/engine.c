@@ -134,7 +134,7 @@ static enum reason judge_uplink(
 		return REASON_IGNORED;
 	if (m->kind == MSG_TELL) {
 		if (!en || !en->guest || en->host || en->guest->uplink != i)
-			return REASON_N13;
+			return m->announcement ? e->codec->announced : REASON_N13;
 		conflict_seen(e, now, i, &m->target, m->eth_src);
 		return e->codec->conflict;
 	}
@@ -212,7 +212,7 @@ static enum reason judge_vif_dad(struct engine *e, const struct iface *i, const 
 		return REASON_ANSWERED; /* D04 */
 	if (addr_is_linklocal(&m->target))
 		return REASON_N21;
-	if (!iface_on_link(e, i, &m->target))
+	if (!e->codec->defends_off_link && !iface_on_link(e, i, &m->target))
 		return REASON_N22;
 	return i->vif.guard == GUARD_ON ? REASON_ANSWERED : REASON_D05;
 }
@@ -224,13 +224,14 @@ static enum reason judge_vif(
 	const struct listed *en = table_lookup(e->table, &m->target);
 
 	if (m->kind != MSG_ASK)
-		return REASON_N13;
+		return m->announcement ? e->codec->announced : REASON_N13;
 	if (addr_equal(&m->src, &m->target))
 		return REASON_H17;
 	if (!dad && is_hosts(e, &m->src))
 		return REASON_H18;
-	if (iface_has(i, &m->target))
-		return REASON_N21; /* the kernel answers */
+	if (iface_has(i, &m->target) ||
+		(en && en->host && e->sink->kernel_answers(e->sink->ctx, i)))
+		return REASON_N21; /* the kernel answers: A12 */
 	if (en && !en->host && en->guest->vif == i) {
 		if (!dad)
 			return REASON_N20;
@@ -250,6 +251,21 @@ static enum reason judge_vif(
 	return REASON_N22;
 }
 
+/* H44, H46: the broadcast addresses of the uplinks' networks. */
+static enum reason judge_broadcast(const struct engine *e, const struct msg *m)
+{
+	for (size_t u = 0; u < e->nuplinks; u++)
+		for (size_t n = 0; n < e->uplinks[u]->nnetworks; n++) {
+			const struct prefix *net = &e->uplinks[u]->networks[n];
+
+			if (e->codec->is_broadcast(&m->src, net))
+				return e->codec->bad_source;
+			if (e->codec->is_broadcast(&m->target, net))
+				return e->codec->bad_target;
+		}
+	return REASON_ANSWERED;
+}
+
 static enum reason judge(
 	struct engine *e, uint64_t now, struct iface *i, const struct msg *m, bool *ret_router)
 {
@@ -263,6 +279,8 @@ static enum reason judge(
 		return REASON_H16;
 	if (m->has_lladdr && m->kind != MSG_ROUTER && iface_is_own_mac(e, i, m->lladdr))
 		return e->codec->own_lladdr;
+	if (e->codec->is_broadcast && (r = judge_broadcast(e, m)) != REASON_ANSWERED)
+		return r;
 	if (i->is_uplink)
 		return judge_uplink(e, now, i, m);
 	if (i->vif.guard != GUARD_OFF && (r = guard(e, i, m)) != REASON_ANSWERED) {

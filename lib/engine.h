@@ -65,6 +65,8 @@ struct sink {
 	void (*listen)(void *ctx, struct iface *i, bool on);
 	/* The settings of an interface as a vif: valid until the next configuration. */
 	const struct vif_policy *(*vif_policy)(void *ctx, const char *name);
+	/* Does the kernel itself answer on this vif for all addresses of the host? */
+	bool (*kernel_answers)(void *ctx, const struct iface *i);
 	/* Something happened that a person may want to know. limited: may come with every frame. */
 	void (*note)(void *ctx, bool warning, bool limited, const char *text);
 };

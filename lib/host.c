@@ -22,19 +22,28 @@ static bool sysctl_read(const char *path, char *buf, size_t cap)
 	return true;
 }
 
+/* The value of a sysctl, "%s" in its path being the interface; its name for people too. */
+static bool sysctl_value(
+	const char *path, const char *ifname, char *name, size_t name_cap, char *value, size_t cap)
+{
+	const char *at = strstr(path, "%s");
+	char full[192];
+
+	if (at)
+		snprintf(name, name_cap, "%.*s%s%s", (int)(at - path), path, ifname, at + 2);
+	else
+		snprintf(name, name_cap, "%s", path);
+	snprintf(full, sizeof(full), "/proc/sys/%s", name);
+	return sysctl_read(full, value, cap);
+}
+
 static void check_one(const struct sysctl_check *c, const char *ifname,
 	void (*each)(void *ctx, const char *code, const char *text), void *ctx)
 {
-	const char *at = strstr(c->path, "%s");
-	char name[128], path[160], value[32], text[384];
+	char name[128], value[32], text[384];
 
-	if (at)
-		snprintf(name, sizeof(name), "%.*s%s%s", (int)(at - c->path), c->path, ifname,
-			at + 2);
-	else
-		snprintf(name, sizeof(name), "%s", c->path);
-	snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	if (!sysctl_read(path, value, sizeof(value)) || strcmp(value, c->want) == 0)
+	if (!sysctl_value(c->path, ifname, name, sizeof(name), value, sizeof(value)) ||
+		strcmp(value, c->want) == 0)
 		return;
 	snprintf(text, sizeof(text), "%s is %s: %s; sysctl -w %s=%s", name, value, c->why, name,
 		c->want);
@@ -50,4 +59,18 @@ void host_check(const struct codec *codec, const char *ifname, bool uplink,
 		if (wanted)
 			check_one(c, ifname, each, ctx);
 	}
+}
+
+static bool is_zero(const struct codec *codec, const char *ifname)
+{
+	char name[128], value[32];
+
+	return sysctl_value(codec->host_answer_sysctl, ifname, name, sizeof(name), value,
+		       sizeof(value)) &&
+	       strcmp(value, "0") == 0;
+}
+
+bool host_answers(const struct codec *codec, const char *ifname)
+{
+	return codec->host_answer_sysctl && is_zero(codec, "all") && is_zero(codec, ifname);
 }

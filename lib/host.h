@@ -19,4 +19,8 @@
 void host_check(const struct codec *codec, const char *ifname, bool uplink,
 	void (*each)(void *ctx, const char *code, const char *text), void *ctx);
 
+/* Does the kernel answer for all of the host's addresses on this vif (the codec's
+ * host_answer_sysctl is 0 for it and for all)? */
+bool host_answers(const struct codec *codec, const char *ifname);
+
 #endif

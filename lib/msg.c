@@ -1,6 +1,10 @@
 /* msg: the names of the verdicts; see msg.h. */
 #include "msg.h"
 
+#define ETH_VLAN 0x8100
+#define ETH_QINQ 0x88a8
+#define VLAN_VID 0x0fff
+
 struct reason_info {
 	const char *id, *word, *text;
 };
@@ -78,4 +82,23 @@ const char *reason_word(enum reason r)
 const char *reason_text(enum reason r)
 {
 	return infos[r].text;
+}
+
+enum reason msg_ethernet(struct cursor *c, uint8_t *dst, uint8_t *src, uint16_t *ret_type)
+{
+	uint16_t type, tci;
+
+	if (!cursor_bytes(c, dst, MAC_LEN) || !cursor_bytes(c, src, MAC_LEN) ||
+		!cursor_u16(c, &type))
+		return REASON_IGNORED;
+	if (type == ETH_VLAN || type == ETH_QINQ) {
+		if (!cursor_u16(c, &tci) || !cursor_u16(c, &type))
+			return REASON_IGNORED;
+		if (type == ETH_VLAN || type == ETH_QINQ)
+			return REASON_H26;
+		if (tci & VLAN_VID)
+			return REASON_H24;
+	}
+	*ret_type = type;
+	return REASON_ANSWERED;
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "cursor.h"
 
 #define MAC_LEN       6
 #define MSG_FRAME_MAX 256 /* the longest frame a codec makes */
@@ -102,6 +103,12 @@ const char *reason_id(enum reason r);   /* "H01" */
 const char *reason_word(enum reason r); /* "hop-limit" */
 const char *reason_text(enum reason r); /* a sentence without a final dot, for people */
 
+/*
+ * Reads an Ethernet header, and a priority tag where there is one (H25). Returns REASON_ANSWERED
+ * and the ethertype, or why the frame is dropped (H24, H26). dst and src: MAC_LEN bytes each.
+ */
+enum reason msg_ethernet(struct cursor *c, uint8_t *dst, uint8_t *src, uint16_t *ret_type);
+
 struct sysctl_check {
 	const char *path;      /* below /proc/sys, "%s" for the interface */
 	const char *want;      /* what it must be */
@@ -124,12 +131,24 @@ struct codec {
 	 * interface (N02, N25); false, the target itself is the source (ARP's spa).
 	 */
 	bool needs_source;
+	/* A04: a probe for an address that is on no network of the uplinks is defended by the guard
+	 * too */
+	bool defends_off_link;
+	/* Where the kernel itself answers on a vif for every address of the host as long as this
+	 * sysctl (below /proc/sys, "%s" for "all" and for the interface) is 0 on both; NULL: it
+	 * does not. */
+	const char *host_answer_sysctl;
 	/* Makes the link-local address of a vif that has none (N25); NULL where there is no need.
 	 */
 	struct addr (*linklocal)(const uint8_t mac[MAC_LEN]);
 	enum reason own_lladdr; /* what a link-layer address that is the host's own is counted as */
 	enum reason conflict;   /* what a foreign claim to a guest's address is counted as */
-	const struct sysctl_check *checks; /* ends with a path of NULL */
+	enum reason announced;  /* what any other announcement is counted as */
+	/* Is it the address of all hosts of this network? NULL where there are no such addresses.
+	 */
+	bool (*is_broadcast)(const struct addr *a, const struct prefix *network);
+	enum reason bad_source, bad_target; /* what one is counted as */
+	const struct sysctl_check *checks;  /* ends with a path of NULL */
 	/*
 	 * Reads a frame (from the Ethernet header on). csum_ok: do not check the checksum, the
 	 * kernel has not computed it yet. Returns REASON_ANSWERED and fills *ret, or the reason to

@@ -14,9 +14,6 @@
 #include "cursor.h"
 
 #define ETH_IPV6          0x86dd
-#define ETH_VLAN          0x8100
-#define ETH_QINQ          0x88a8
-#define VLAN_VID          0x0fff
 #define HOP_LIMIT         255 /* RFC 4861 section 7.1: anything less has passed a router */
 #define NEXT_HOPOPTS      0
 #define NEXT_ROUTING      43
@@ -88,24 +85,6 @@ static bool addr_is_solicited_node(const struct addr *a)
 	static const uint8_t group[13] = {0xff, 0x02, [11] = 0x01, [12] = 0xff};
 
 	return memcmp(a->b, group, sizeof(group)) == 0;
-}
-
-static enum reason decode_ethernet(struct cursor *c, struct msg *m)
-{
-	uint16_t type, tci;
-
-	if (!cursor_bytes(c, m->eth_dst, MAC_LEN) || !cursor_bytes(c, m->eth_src, MAC_LEN) ||
-		!cursor_u16(c, &type))
-		return REASON_IGNORED;
-	if (type == ETH_VLAN || type == ETH_QINQ) {
-		if (!cursor_u16(c, &tci) || !cursor_u16(c, &type))
-			return REASON_IGNORED;
-		if (type == ETH_VLAN || type == ETH_QINQ)
-			return REASON_H26;
-		if (tci & VLAN_VID)
-			return REASON_H24;
-	}
-	return type == ETH_IPV6 ? REASON_ANSWERED : REASON_IGNORED;
 }
 
 static enum reason decode_ip6(struct cursor *c, struct ip6 *ip)
@@ -245,10 +224,14 @@ static enum reason ndp_decode(const uint8_t *frame, size_t len, bool csum_ok, st
 	struct cursor c = {frame, len};
 	struct msg m = {.kind = MSG_ASK};
 	struct ip6 ip;
-	enum reason r;
+	uint16_t type;
+	enum reason r = msg_ethernet(&c, m.eth_dst, m.eth_src, &type);
 
-	if ((r = decode_ethernet(&c, &m)) != REASON_ANSWERED ||
-		(r = decode_ip6(&c, &ip)) != REASON_ANSWERED ||
+	if (r != REASON_ANSWERED)
+		return r;
+	if (type != ETH_IPV6)
+		return REASON_IGNORED;
+	if ((r = decode_ip6(&c, &ip)) != REASON_ANSWERED ||
 		(r = decode_extensions(&ip)) != REASON_ANSWERED ||
 		(r = decode_icmp6(&ip, csum_ok, &m)) != REASON_ANSWERED)
 		return r;
@@ -376,6 +359,7 @@ const struct codec daemon_codec = {
 	.linklocal = ndp_linklocal,
 	.own_lladdr = REASON_H14,
 	.conflict = REASON_N12,
+	.announced = REASON_N13,
 	.checks = ndp_checks,
 	.decode = ndp_decode,
 	.encode = ndp_encode,

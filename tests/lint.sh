@@ -8,7 +8,7 @@ complain() {
 	failed=1
 }
 
-mapfile -t sources < <(find lib ctl ndproxyd arpproxyd tests -name '*.[ch]' ! -name ndp_frames.h)
+mapfile -t sources < <(find lib ctl ndproxyd arpproxyd tests -name '*.[ch]' ! -name ndp_frames.h ! -name arp_frames.h)
 clang-format --dry-run -Werror "${sources[@]}" || complain "clang-format -i would change the above"
 
 mapfile -t scripts < <(grep -rlE '^#!/bin/(ba)?sh' tests etc .ci packaging 2>/dev/null)
@@ -29,7 +29,7 @@ done
 # The layers: a module, and the headers of lib/ that its files may include besides their own.
 # Header-only policy and event are values; a module's files are NAME.c, NAME_*.c, NAME*.h.
 declare -A may=(
-	[addr]="" [cursor]="" [chain]="" [log]="" [policy]="addr" [event]="addr" [msg]="addr"
+	[addr]="" [cursor]="" [chain]="" [log]="" [policy]="addr" [event]="addr" [msg]="addr cursor"
 	[spec]="addr chain" [table]="addr msg spec" [engine]="addr msg table policy event spec"
 	[conf]="addr policy spec chain log" [state]="addr conf spec log" [packet]="log" [nl]="addr event log"
 	[runtime]="addr spec chain" [ctl]="log" [priv]="log" [host]="msg log"

@@ -1,15 +1,16 @@
-/* Runs the fuzz target over its committed corpus, and prints TAP. A finding aborts the program. */
+/*
+ * Runs the fuzz target over its committed corpus, tests/fuzz/X where the program is called
+ * replay_X, and prints TAP. A finding aborts the program.
+ */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CORPUS "tests/fuzz/ndp"
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int replay(const char *name)
+static int replay(const char *corpus, const char *name)
 {
 	static uint8_t data[65536];
 	char path[512];
@@ -17,7 +18,7 @@ static int replay(const char *name)
 	size_t len;
 	FILE *f;
 
-	snprintf(path, sizeof(path), CORPUS "/%s", name);
+	snprintf(path, sizeof(path), "%s/%s", corpus, name);
 	f = fopen(path, "rb");
 	if (!f)
 		return -1;
@@ -32,14 +33,19 @@ static int replay(const char *name)
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct dirent **names;
-	int n = scandir(CORPUS, &names, NULL, alphasort), tests = 0, failed = 0;
+	char corpus[256];
+	const char *codec = argc > 0 ? strrchr(argv[0], '_') : NULL;
+	int n, tests = 0, failed = 0;
+
+	snprintf(corpus, sizeof(corpus), "tests/fuzz/%s", codec ? codec + 1 : "");
+	n = scandir(corpus, &names, NULL, alphasort);
 
 	for (int i = 0; i < n; i++) {
 		if (names[i]->d_name[0] != '.') {
-			int r = replay(names[i]->d_name);
+			int r = replay(corpus, names[i]->d_name);
 
 			printf("%sok %d - %s\n", r ? "not " : "", ++tests, names[i]->d_name);
 			fflush(stdout);
@@ -50,7 +56,7 @@ int main(void)
 	if (n >= 0)
 		free(names);
 	if (tests == 0)
-		printf("not ok 1 - no corpus in " CORPUS "\n");
+		printf("not ok 1 - no corpus in %s\n", corpus);
 	printf("1..%d\n", tests ? tests : 1);
 	return failed || tests == 0;
 }

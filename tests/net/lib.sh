@@ -576,7 +576,7 @@ lab_help() {
 		  dom0 tcpdump -ni $LAB_UPLINK icmp6
 		  guest1 ip -6 neigh
 		  ctl list                 ndproxyctl, talking to this lab's daemon
-		  daemon_start             (-v: tells more) with the configuration $LAB_CONF
+		  daemon_start             with the configuration $LAB_CONF; LAB_ARGS=(-v): tells more
 		  daemon_log, daemon_stop
 		  violations, offenders    what the switch dropped: foreign MACs from Dom0's port
 		  lab_guest guest3 vif13.0 ADDRESS; ctl add ADDRESS vif vif13.0

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Writes tests/unit/ndp_frames.h and the seeds of tests/fuzz/ndp: frames made by scapy, each with
 the verdict that CONFORMANCE.md gives it. Run it from the top of the tree after a change."""
-import os
 import struct
+
+import frames
 
 from scapy.all import (Dot1AD, Dot1Q, Ether, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA,
                        ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr, IPv6, IPv6ExtHdrDestOpt,
@@ -111,19 +112,4 @@ CASES = [
 ]
 
 if __name__ == "__main__":
-    with open("tests/unit/ndp_frames.h", "w", encoding="ascii") as out:
-        out.write("/* Made by tests/unit/ndp_frames.py; do not edit. */\n")
-        out.write("/* clang-format off */\n")
-        out.write("static const struct {\n\tconst char *name;\n\tenum reason reason;\n"
-                  "\tsize_t len;\n\tconst char *bytes;\n} frames[] = {\n")
-        for name, reason, data in CASES:
-            out.write('\t{ "%s", REASON_%s, %d,\n' % (name, reason, len(data)))
-            for n in range(0, len(data), 24):
-                out.write('\t  "%s"\n' % "".join("\\x%02x" % b for b in data[n:n + 24]))
-            out.write("\t},\n")
-        out.write("};\n/* clang-format on */\n")
-    os.makedirs("tests/fuzz/ndp", exist_ok=True)
-    for name, _, data in CASES:
-        seed = name.replace(" ", "-").replace(",", "").replace(":", "")
-        with open("tests/fuzz/ndp/" + seed, "wb") as out:
-            out.write(data)
+    frames.write("ndp", CASES)

@@ -96,6 +96,13 @@ static const struct vif_policy *on_vif_policy(void *ctx, const char *name)
 	return &w->policy;
 }
 
+static bool on_kernel_answers(void *ctx, const struct iface *i)
+{
+	(void)ctx;
+	(void)i;
+	return false;
+}
+
 static void on_note(void *ctx, bool warning, bool limited, const char *text)
 {
 	(void)ctx;
@@ -182,7 +189,8 @@ static struct world *world_new(const struct uplink_policy *p)
 
 	assert_non_null(w);
 	w->now = 1000;
-	w->sink = (struct sink){w, on_send, on_route, on_listen, on_vif_policy, on_note};
+	w->sink = (struct sink){
+		w, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers, on_note};
 	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
 	w->e = engine_new(&daemon_codec, &w->sink, key);
 	configure(w, p);
@@ -509,7 +517,8 @@ static void test_routes_read_back(void **state)
 	(void)state;
 	assert_non_null(v);
 	v->now = 5;
-	v->sink = (struct sink){v, on_send, on_route, on_listen, on_vif_policy, on_note};
+	v->sink = (struct sink){
+		v, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers, on_note};
 	v->policy = w->policy;
 	v->e = engine_new(&daemon_codec, &v->sink, key);
 	configure(v, &uplink);

@@ -11,8 +11,7 @@
 
 #include "../../ndproxyd/ndp.h"
 #include "ndp_frames.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#include "codec_frames.h"
 
 static const uint8_t router_mac[MAC_LEN] = {2, 0, 0, 0, 0, 1};
 static const uint8_t host_mac[MAC_LEN] = {2, 0, 0, 0, 0, 3};
@@ -24,33 +23,8 @@ static struct addr A(const char *text) {
 	return a;
 }
 
-/* A heap copy of exact size, so that a sanitizer sees every read past the end. */
-static enum reason
-decode(const void *bytes, size_t len, struct msg *m)
-{
-	uint8_t *copy = malloc(len ? len : 1);
-	enum reason r;
-
-	memcpy(copy, bytes, len);
-	r = daemon_codec.decode(copy, len, false, m);
-	free(copy);
-	return r;
-}
-
-static void test_verdicts(void **state)
-{
-	(void)state;
-	for (size_t n = 0; n < COUNT(frames); n++) {
-		struct msg m;
-		enum reason r = decode(frames[n].bytes, frames[n].len, &m);
-
-		if (r != frames[n].reason)
-			fail_msg("%s: %s, expected %s", frames[n].name, reason_id(r),
-				reason_id(frames[n].reason));
-	}
-}
-
-static void test_fields(void **state)
+static void
+test_fields(void **state)
 {
 	struct msg m;
 	struct addr source = A("2800:110:2::1"), target = A("2800:110:2::34");
@@ -80,37 +54,6 @@ static void test_first_sllao(void **state)
 		return;
 	}
 	fail();
-}
-
-/* Every cut of every frame is read without a byte beyond it, and never taken for whole. */
-static void test_cuts(void **state)
-{
-	(void)state;
-	for (size_t n = 0; n < COUNT(frames); n++) {
-		bool padded = strstr(frames[n].name, "padding") != NULL;
-
-		for (size_t len = 0; len < frames[n].len; len++) {
-			struct msg m;
-			enum reason r = decode(frames[n].bytes, len, &m);
-
-			if (!padded && r == REASON_ANSWERED)
-				fail_msg("%s cut to %zu bytes is taken", frames[n].name, len);
-		}
-	}
-}
-
-static void test_failure_leaves_output(void **state)
-{
-	struct msg m, before;
-
-	(void)state;
-	memset(&m, 0xa5, sizeof(m));
-	before = m;
-	for (size_t n = 0; n < COUNT(frames); n++)
-		if (frames[n].reason != REASON_ANSWERED) {
-			decode(frames[n].bytes, frames[n].len, &m);
-			assert_memory_equal(&m, &before, sizeof(m));
-		}
 }
 
 static void test_checksum_pending(void **state)
