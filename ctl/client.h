@@ -22,8 +22,10 @@ struct client {
 	const char *me;   /* "ndproxyctl", "arpproxyctl" */
 	const char *name; /* of the daemon */
 	int family;
+	const char *other; /* the command for the other family */
 	const char *socket, *statedir;
 	bool json, prometheus;
+	bool skip_other_family; /* addresses of the other family are passed over, not refused */
 };
 
 /* What may follow the command's name. */
@@ -54,6 +56,14 @@ void complain(const struct client *c, const char *fmt, ...) __attribute__((forma
 
 /* The request that the words make (lib/command.h), or NULL after a complaint. */
 json_t *words_request(const struct client *c, const struct command *cmd, char **words);
+
+/*
+ * Addresses of the other family: passed over with skip_other_family, otherwise refused after a
+ * complaint that names the other command. FAMILY_NOTHING: there were addresses, and none is left.
+ */
+enum family_verdict { FAMILY_OURS, FAMILY_NOTHING, FAMILY_REFUSED };
+enum family_verdict words_family(const struct client *c, json_t *request);
+
 bool words_whole_add(const json_t *request);
 bool words_whole_del(const json_t *request);
 bool words_whole_one(const json_t *request); /* at most one way to select */

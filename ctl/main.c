@@ -8,6 +8,7 @@
 #include "client.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +75,8 @@ static void usage_command(const struct client *c, const struct command *cmd, FIL
 
 static void usage(const struct client *c, FILE *to)
 {
-	fprintf(to, "usage: %s [-j] [-s SOCKET] [-d STATEDIR] COMMAND ...\n", c->me);
+	fprintf(to, "usage: %s [-j] [-s SOCKET] [-d STATEDIR] [--skip-other-family] COMMAND ...\n",
+		c->me);
 	fprintf(to, "       %s -V | -h\n", c->me);
 	for (size_t i = 0; i < NCOMMANDS; i++)
 		fprintf(to, "       %s %s%s%s\n", c->me, commands[i].name,
@@ -90,6 +92,7 @@ static void client_init(struct client *c, const char *argv0)
 
 	*c = (struct client){
 		.me = arp ? "arpproxyctl" : "ndproxyctl",
+		.other = arp ? "ndproxyctl" : "arpproxyctl",
 		.name = arp ? "arpproxyd" : "ndproxyd",
 		.family = arp ? AF_INET : AF_INET6,
 		.socket = arp ? "/run/arpproxyd/ctl.sock" : "/run/ndproxyd/ctl.sock",
@@ -97,23 +100,38 @@ static void client_init(struct client *c, const char *argv0)
 	};
 }
 
+#define SKIP_OTHER_FAMILY "--skip-other-family"
+
+static const struct option long_options[] = {
+	{"skip-other-family", no_argument, NULL, 'F'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{NULL, 0, NULL, 0},
+};
+
 /* Options before the command. Returns false where the run ends here, with *ret. */
 static bool read_options(struct client *c, int argc, char **argv, enum exit_status *ret)
 {
 	int opt;
 
 	opterr = 0;
-	while ((opt = getopt(argc, argv, "+:jps:d:b:Vh")) != -1) {
+	while ((opt = getopt_long(argc, argv, "+:jps:d:b:Vh", long_options, NULL)) != -1) {
 		switch (opt) {
 		case 'j': c->json = true; break;
 		case 'p': c->prometheus = true; break;
+		case 'F': c->skip_other_family = true; break;
 		case 's': c->socket = optarg; break;
 		case 'd': c->statedir = optarg; break;
 		case 'V': printf("%s %s\n", c->me, VERSION); return *ret = EXIT_DONE, false;
 		case 'h': usage(c, stdout); return *ret = EXIT_DONE, false;
 		case 'b': complain(c, "-b: not in this version"); return *ret = EXIT_USAGE, false;
 		case ':': complain(c, "-%c: its value is missing", optopt); goto usage;
-		default: complain(c, "-%c: no such option", optopt); goto usage;
+		default:
+			if (optopt)
+				complain(c, "-%c: no such option", optopt);
+			else
+				complain(c, "%s: no such option", argv[optind - 1]);
+			goto usage;
 		}
 	}
 	return true;
@@ -123,7 +141,7 @@ usage:
 	return false;
 }
 
-/* -j and -p are taken behind the command too; what is left ends in NULL. */
+/* -j, -p and --skip-other-family are taken behind the command too; what is left ends in NULL. */
 static char **words_left(struct client *c, char **argv)
 {
 	char **to = argv;
@@ -133,6 +151,8 @@ static char **words_left(struct client *c, char **argv)
 			c->json = true;
 		else if (!strcmp(*from, "-p"))
 			c->prometheus = true;
+		else if (!strcmp(*from, SKIP_OTHER_FAMILY))
+			c->skip_other_family = true;
 		else
 			*to++ = *from;
 	}
@@ -241,7 +261,7 @@ static enum exit_status run(
 int main(int argc, char **argv)
 {
 	const struct command *cmd;
-	enum exit_status status;
+	enum exit_status status = EXIT_DONE;
 	struct client c;
 	json_t *request;
 	char **words;
@@ -268,7 +288,11 @@ int main(int argc, char **argv)
 		usage_command(&c, cmd, stderr);
 		return EXIT_USAGE;
 	}
-	status = run(&c, cmd, request);
+	switch (words_family(&c, request)) {
+	case FAMILY_OURS: status = run(&c, cmd, request); break;
+	case FAMILY_NOTHING: break;
+	case FAMILY_REFUSED: status = EXIT_REFUSED; break;
+	}
 	json_decref(request);
 	if (fflush(stdout) || ferror(stdout)) {
 		complain(&c, "standard output: %s", strerror(errno));

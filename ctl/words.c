@@ -8,6 +8,9 @@
 #include "client.h"
 
 #include <string.h>
+#include <sys/socket.h>
+
+#include "addr.h"
 
 static const struct keyword {
 	const char *word;
@@ -113,6 +116,50 @@ json_t *words_request(const struct client *c, const struct command *cmd, char **
 wrong:
 	json_decref(request);
 	return NULL;
+}
+
+/* What is no address at all is the daemon's to refuse. */
+static bool is_other_family(const struct client *c, const json_t *text)
+{
+	struct prefix p;
+
+	return prefix_parse(json_string_value(text), &p) == 0 && addr_family(&p.addr) != c->family;
+}
+
+static enum family_verdict judge_family(const struct client *c, const json_t *text)
+{
+	if (!text || !is_other_family(c, text))
+		return FAMILY_OURS;
+	if (c->skip_other_family)
+		return FAMILY_NOTHING;
+	complain(c, "%s is an IPv%d address: expected IPv%d; %s is the command for it",
+		json_string_value(text), c->family == AF_INET ? 6 : 4, c->family == AF_INET ? 4 : 6,
+		c->other);
+	return FAMILY_REFUSED;
+}
+
+enum family_verdict words_family(const struct client *c, json_t *request)
+{
+	static const char *const single[] = {"address", "via"};
+	json_t *list = json_object_get(request, "addresses");
+	size_t given = json_array_size(list);
+
+	for (size_t n = json_array_size(list); n-- > 0;) {
+		switch (judge_family(c, json_array_get(list, n))) {
+		case FAMILY_OURS: break;
+		case FAMILY_NOTHING: json_array_remove(list, n); break;
+		case FAMILY_REFUSED: return FAMILY_REFUSED;
+		}
+	}
+	for (size_t n = 0; n < sizeof(single) / sizeof(single[0]); n++) {
+		enum family_verdict v = judge_family(c, json_object_get(request, single[n]));
+
+		if (v == FAMILY_REFUSED || (v == FAMILY_NOTHING && n == 0))
+			return v;
+		if (v == FAMILY_NOTHING)
+			json_object_del(request, single[n]);
+	}
+	return given && json_array_size(list) == 0 ? FAMILY_NOTHING : FAMILY_OURS;
 }
 
 static bool has(const json_t *request, const char *key)
