@@ -11,7 +11,6 @@
 
 #include "app_private.h"
 #include "command.h"
-#include "host.h"
 #include "priv.h"
 
 enum { EXIT_CONF = 1, EXIT_USAGE = 2, EXIT_SYSTEM = 3 };
@@ -170,13 +169,10 @@ static void log_host_warning(void *ctx, const char *code, const char *text)
 	log_warning("%s: %s", code, text);
 }
 
-static void check_host_iface(void *ctx, struct iface *i)
+static void check_uplink(void *ctx, struct iface *i)
 {
-	const struct app *a = ctx;
-
-	if (i->present && (i->is_uplink || i->nguests))
-		host_check(a->codec, i->name, i->is_uplink, log_host_warning, NULL);
-	else if (i->is_uplink)
+	(void)ctx;
+	if (i->is_uplink && !i->present)
 		log_warning("uplink \"%s\" does not exist yet", i->name);
 }
 
@@ -275,8 +271,8 @@ static int run(struct app *a, const struct options *o)
 	log_open(o->foreground, o->verbose);
 	for (size_t n = 0; n < a->conf->ninert; n++)
 		log_warning("%s", a->conf->inert[n]);
-	host_check(a->codec, NULL, false, log_host_warning, NULL);
-	engine_ifaces(a->engine, check_host_iface, a);
+	app_host_warnings(a, log_host_warning, NULL);
+	engine_ifaces(a->engine, check_uplink, NULL);
 	log_info("ready: %zu addresses, %s", table_count(engine_table(a->engine)), VERSION);
 	sd_notify(0, "READY=1");
 	ev_run(w->loop, 0);

@@ -40,6 +40,10 @@ struct app {
 uint64_t app_now(void); /* ms of the monotonic clock */
 /* Carries out all effects that wait: routes, frames, the timer. */
 void app_settle(struct app *a);
+/* Everything about the host that is not as it should be: sysctls (K01, K02), the kernel's own proxy
+ * entries for guests' addresses (K01). */
+void app_host_warnings(
+	struct app *a, void (*each)(void *ctx, const char *code, const char *text), void *ctx);
 /* Reads the configuration again. Returns false, with nothing changed, and a sentence in why. */
 bool app_reload(struct app *a, struct config_diff *ret, char why[CONF_WHY_MAX]);
 

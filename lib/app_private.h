@@ -30,6 +30,7 @@ struct wiring {
 	struct log_limit limit;
 	ev_io nl_io;
 	ev_timer timer;
+	ev_timer sync_timer;
 	ev_signal sighup, sigterm, sigint;
 };
 

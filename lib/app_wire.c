@@ -9,12 +9,14 @@
 #include "host.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
 #define SETTLE_ROUNDS 4
+#define SYNC_RETRY_S  1
 
 uint64_t app_now(void)
 {
@@ -215,6 +217,36 @@ static void on_route_done(
 	engine_route_done(a->engine, app_now(), op == NL_ROUTE_ADD, r, err, text);
 }
 
+/* The kernel's tables could not be read: what we know may be old. Until it works, tried again. */
+static void sync_failed(struct app *a, int err)
+{
+	struct wiring *w = a->wiring;
+
+	log_error("netlink: %s; the kernel's tables are read again in %d s", strerror(-err),
+		SYNC_RETRY_S);
+	ev_timer_stop(w->loop, &w->sync_timer);
+	ev_timer_set(&w->sync_timer, SYNC_RETRY_S, 0);
+	ev_timer_start(w->loop, &w->sync_timer);
+}
+
+static void sync_now(struct app *a)
+{
+	int r = nl_sync(a->wiring->nl);
+
+	if (r < 0)
+		sync_failed(a, r);
+}
+
+static void on_sync_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct app *a = timer->data;
+
+	(void)loop;
+	(void)events;
+	sync_now(a);
+	app_settle(a);
+}
+
 static void on_nl_readable(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct app *a = io->data;
@@ -223,7 +255,7 @@ static void on_nl_readable(struct ev_loop *loop, ev_io *io, int events)
 	(void)loop;
 	(void)events;
 	if (r < 0)
-		log_error("netlink: %s", strerror(-r));
+		sync_failed(a, r);
 	app_settle(a);
 }
 
@@ -235,6 +267,48 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	engine_tick(a->engine, app_now());
 	app_settle(a);
+}
+
+struct warner {
+	struct app *a;
+	void (*each)(void *ctx, const char *code, const char *text);
+	void *ctx;
+};
+
+static void warn_iface(void *ctx, struct iface *i)
+{
+	const struct warner *w = ctx;
+
+	if (i->present && (i->is_uplink || i->nguests))
+		host_check(w->a->codec, i->name, i->is_uplink, w->each, w->ctx);
+}
+
+static void warn_proxy(void *ctx, const struct addr *address, uint32_t index)
+{
+	const struct warner *w = ctx;
+	const char *ifname = engine_ifname(w->a->engine, index);
+	char at[ADDR_TEXT_MAX], text[256];
+
+	if (!table_lookup_guest(engine_table(w->a->engine), address))
+		return;
+	addr_format(address, at);
+	snprintf(text, sizeof(text),
+		"the kernel's own proxy answers for %s as well; ip neigh del proxy %s dev %s", at,
+		at, ifname ? ifname : "?");
+	w->each(w->ctx, "K01", text);
+}
+
+void app_host_warnings(
+	struct app *a, void (*each)(void *ctx, const char *code, const char *text), void *ctx)
+{
+	struct warner w = {a, each, ctx};
+	int r;
+
+	host_check(a->codec, NULL, false, each, ctx);
+	engine_ifaces(a->engine, warn_iface, &w);
+	r = nl_proxies(a->wiring->nl, warn_proxy, &w);
+	if (r < 0)
+		log_error("netlink: cannot read the kernel's proxy entries: %s", strerror(-r));
 }
 
 static void flush_frames(struct app *a)
@@ -270,10 +344,7 @@ void app_settle(struct app *a)
 
 	nl_flush(w->nl, on_route_done, a);
 	for (unsigned n = 0; n < SETTLE_ROUNDS && engine_wants_sync(a->engine); n++) {
-		int r = nl_sync(w->nl);
-
-		if (r < 0)
-			log_error("netlink: %s", strerror(-r));
+		sync_now(a);
 		nl_flush(w->nl, on_route_done, a);
 	}
 	flush_frames(a);
@@ -319,6 +390,8 @@ int wire_open(struct app *a)
 		return -ENOMEM;
 	ev_timer_init(&w->timer, on_timer, 0, 0);
 	w->timer.data = a;
+	ev_timer_init(&w->sync_timer, on_sync_timer, 0, 0);
+	w->sync_timer.data = a;
 	return nl_open(a->codec->family, a->conf->route.table, &handler, &w->nl);
 }
 

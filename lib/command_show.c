@@ -6,7 +6,6 @@
 
 #include "command.h"
 #include "command_private.h"
-#include "host.h"
 
 static json_t *text_or_null(const char *text)
 {
@@ -141,8 +140,6 @@ static void status_iface(void *ctx, struct iface *i)
 		json_object_set_new(o, "addresses", json_integer((json_int_t)addresses));
 		json_array_append_new(s->vifs, o);
 	}
-	if (i->present)
-		host_check(s->a->codec, i->name, i->is_uplink, warning_add, s->warnings);
 }
 
 static json_t *configuration(const struct conf *c)
@@ -174,7 +171,7 @@ json_t *command_status(struct app *a)
 		warning_add(s.warnings, "not-in-force", a->conf->inert[n]);
 	json_array_foreach (a->state_warnings, n, item)
 		warning_add(s.warnings, "state-file", json_string_value(item));
-	host_check(a->codec, NULL, false, warning_add, s.warnings);
+	app_host_warnings(a, warning_add, s.warnings);
 	engine_ifaces(a->engine, status_iface, &s);
 	engine_warnings(a->engine, app_now(), warning_add, s.warnings);
 	return command_data(json_pack("{s:s,s:s,s:I,s:I,s:s,s:s,s:I,s:I,s:o,s:o,s:o,s:o}", "name",

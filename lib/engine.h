@@ -134,6 +134,7 @@ void engine_withdraw(struct engine *e, uint64_t now);
 const struct table *engine_table(const struct engine *e);
 struct iface *engine_iface(const struct engine *e, const char *name); /* NULL: not known */
 uint32_t engine_ifindex(const struct engine *e, const char *name);    /* 0: absent */
+const char *engine_ifname(const struct engine *e, uint32_t index);    /* NULL: absent */
 void engine_ifaces(const struct engine *e, void (*each)(void *ctx, struct iface *i), void *ctx);
 /* The source an answer would bear on an interface for a target; false: none usable. */
 bool engine_source(

@@ -48,6 +48,13 @@ struct iface *iface_by_index(const struct engine *e, uint32_t index)
 	return found ? *found : NULL;
 }
 
+const char *engine_ifname(const struct engine *e, uint32_t index)
+{
+	const struct iface *i = iface_by_index(e, index);
+
+	return i ? i->name : NULL;
+}
+
 struct iface *iface_get(struct engine *e, const char *name)
 {
 	struct iface *i = engine_iface(e, name);

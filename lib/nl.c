@@ -14,6 +14,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/filter.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -38,7 +39,9 @@ struct nl {
 	uint32_t table;
 	struct mnl_socket *events;
 	struct nl_change *change;
-	uint32_t seq; /* of the last dump */
+	uint32_t seq;                                                   /* of the last dump */
+	void (*proxy)(void *ctx, const struct addr *a, uint32_t index); /* during nl_proxies() */
+	void *proxy_ctx;
 	_Alignas(struct nlmsghdr) uint8_t buf[NL_BUFFER_SIZE];
 };
 
@@ -127,6 +130,8 @@ static void message_handle(struct nl *n, const struct nlmsghdr *h)
 {
 	struct hostaddr address;
 	struct link link;
+	struct addr proxied;
+	uint32_t index;
 
 	switch (h->nlmsg_type) {
 	case RTM_NEWLINK:
@@ -139,6 +144,10 @@ static void message_handle(struct nl *n, const struct nlmsghdr *h)
 		if (nl_parse_address(h, n->family, &address))
 			n->handler.address(n->handler.ctx, &address, h->nlmsg_type == RTM_NEWADDR);
 		break;
+	case RTM_NEWNEIGH:
+		if (n->proxy && nl_parse_proxy(h, n->family, &proxied, &index))
+			n->proxy(n->proxy_ctx, &proxied, index);
+		break;
 	case RTM_NEWROUTE: nl_parse_route(h, n->family, n->table, route_present, n); break;
 	case RTM_DELROUTE: nl_parse_route(h, n->family, n->table, route_absent, n); break;
 	}
@@ -150,6 +159,7 @@ static struct nlmsghdr *dump_request(struct nl *n, uint16_t type, uint32_t table
 	struct nlmsghdr *h = mnl_nlmsg_put_header(n->buf);
 	struct ifaddrmsg *ifa;
 	struct rtmsg *rtm;
+	struct ndmsg *ndm;
 
 	h->nlmsg_type = type;
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -162,6 +172,11 @@ static struct nlmsghdr *dump_request(struct nl *n, uint16_t type, uint32_t table
 	case RTM_GETADDR:
 		ifa = mnl_nlmsg_put_extra_header(h, sizeof(*ifa));
 		ifa->ifa_family = (uint8_t)n->family;
+		break;
+	case RTM_GETNEIGH:
+		ndm = mnl_nlmsg_put_extra_header(h, sizeof(*ndm));
+		ndm->ndm_family = (uint8_t)n->family;
+		ndm->ndm_flags = NTF_PROXY;
 		break;
 	case RTM_GETROUTE:
 		rtm = mnl_nlmsg_put_extra_header(h, sizeof(*rtm));
@@ -249,6 +264,22 @@ int nl_sync(struct nl *n)
 		return err == -EINTR ? -EAGAIN : err;
 	n->handler.sync_end(n->handler.ctx);
 	return 0;
+}
+
+int nl_proxies(
+	struct nl *n, void (*each)(void *ctx, const struct addr *a, uint32_t index), void *ctx)
+{
+	struct mnl_socket *s;
+	int err = nl_socket_open(0, DUMP_BUFFER, DUMP_TIMEOUT, &s);
+
+	if (err < 0)
+		return err;
+	n->proxy = each;
+	n->proxy_ctx = ctx;
+	err = dump(n, s, RTM_GETNEIGH, 0);
+	n->proxy = NULL;
+	mnl_socket_close(s);
+	return err == -EINTR ? 0 : err; /* a change meanwhile: what is missed is seen next time */
 }
 
 /* Throws away what is queued: until it is empty nothing new comes in (see above). */

@@ -44,6 +44,10 @@ int nl_fd(const struct nl *n);                   /* readable: call nl_receive() 
  * interrupted. Returns 0 or -errno; then the caller tries again later. */
 int nl_sync(struct nl *n);
 
+/* Dumps the kernel's own proxy entries (`ip neigh show proxy`; K01). Returns 0 or -errno. */
+int nl_proxies(
+	struct nl *n, void (*each)(void *ctx, const struct addr *a, uint32_t index), void *ctx);
+
 /* Reads events that wait (bounded per call), and does nl_sync() where the kernel lost some. Returns
  * 0 or -errno. */
 int nl_receive(struct nl *n);

@@ -5,6 +5,7 @@
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
@@ -126,6 +127,24 @@ bool nl_parse_address(const struct nlmsghdr *h, int family, struct hostaddr *ret
 	i.temporary = family == AF_INET6 && (flags & IFA_F_TEMPORARY);
 	*ret = i;
 	return true;
+}
+
+bool nl_parse_proxy(const struct nlmsghdr *h, int family, struct addr *a, uint32_t *index)
+{
+	const struct ndmsg *ndm = message_head(h, sizeof(*ndm));
+	struct nlattr *attr;
+	bool found = false;
+
+	if (!ndm || ndm->ndm_family != family || !(ndm->ndm_flags & NTF_PROXY))
+		return false;
+	attr_for_each(h, sizeof(*ndm))
+	{
+		if (mnl_attr_get_type(attr) == NDA_DST)
+			found = attr_addr(attr, family, a);
+	}
+	if (found)
+		*index = (uint32_t)ndm->ndm_ifindex;
+	return found;
 }
 
 /* RTA_VIA: a next hop of another family than the route's (RFC 8950 section 3). */

@@ -19,6 +19,9 @@ bool nl_parse_link(const struct nlmsghdr *h, struct link *ret);
 /* RTM_NEWADDR, RTM_DELADDR of the family. */
 bool nl_parse_address(const struct nlmsghdr *h, int family, struct hostaddr *ret);
 
+/* RTM_NEWNEIGH: an entry of the kernel's own proxy. */
+bool nl_parse_proxy(const struct nlmsghdr *h, int family, struct addr *a, uint32_t *index);
+
 /*
  * RTM_NEWROUTE, RTM_DELROUTE of the family, of the main table or of `table`. Calls `each` once; for
  * a default route with several next hops once for each, because each is a gateway; otherwise such
