@@ -153,38 +153,45 @@ lint: deps-lint
 # --- installing ---
 
 INSTALL ?= install
-substituted = sed 's|@SBINDIR@|$(SBINDIR)|g'
-# what is installed for one daemon, all but programs and man pages
-files_of = $(DESTDIR)$(SYSCONFDIR)/sysctl.d/60-$(1).conf \
-	$(DESTDIR)$(SYSCONFDIR)/iproute2/rt_protos.d/$(1).conf $(DESTDIR)$(UNITDIR)/$(1).service \
+# The systemd files of the two daemons differ in names alone: one template each.
+what_ndproxyd = IPv6 neighbor discovery proxy
+what_arpproxyd = IPv4 ARP proxy
+template = $(INSTALL) -d $(dir $(2)) && sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@NAME@|$*|g' \
+	-e 's|@CTL@|$(*:d=ctl)|g' -e 's|@WHAT@|$(what_$*)|g' packaging/systemd/daemon.$(1).in \
+	>$(2) && chmod 644 $(2)
+# what is installed for one daemon, all but programs, man pages and configuration
+files_of = $(DESTDIR)$(SYSCONFDIR)/sysctl.d/60-$(1).conf $(DESTDIR)$(UNITDIR)/$(1).service \
 	$(DESTDIR)$(TMPFILESDIR)/$(1).conf $(DESTDIR)$(SYSUSERSDIR)/$(1).conf
+# one name for the number that both have in their own family
+PROTOCOL_NAME = iproute2/rt_protos.d/ndproxyd.conf
+# pages that are another's second name
+MAN_LINKS = $(shell find man -type l)
+MAN_PAGES = $(filter-out $(MAN_LINKS),$(wildcard man/*.[0-9]))
+installed_page = $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 
-# The administrator's own configuration is never overwritten.
-install: all
-	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
-		$(DESTDIR)$(SYSCONFDIR)/sysctl.d $(DESTDIR)$(SYSCONFDIR)/iproute2/rt_protos.d \
-		$(DESTDIR)$(UNITDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(SYSUSERSDIR)
+install: all $(DAEMONS:%=install-%)
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR)
 	$(INSTALL) -m 755 $(B)/sbin/ndproxyd $(B)/sbin/arpproxyd $(B)/sbin/ndproxyctl \
 		$(DESTDIR)$(SBINDIR)
 	ln -sf ndproxyctl $(DESTDIR)$(SBINDIR)/arpproxyctl
-	$(INSTALL) -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5
-	$(INSTALL) -m 644 man/*.8 $(DESTDIR)$(MANDIR)/man8
-	set -e; for d in $(DAEMONS); do \
-		$(INSTALL) -m 644 etc/sysctl.d/60-$$d.conf $(DESTDIR)$(SYSCONFDIR)/sysctl.d; \
-		$(INSTALL) -m 644 etc/iproute2/rt_protos.d/$$d.conf \
-			$(DESTDIR)$(SYSCONFDIR)/iproute2/rt_protos.d; \
-		test -e $(DESTDIR)$(SYSCONFDIR)/$$d.conf \
-			|| $(INSTALL) -m 644 etc/$$d.conf $(DESTDIR)$(SYSCONFDIR)/$$d.conf; \
-		$(substituted) packaging/systemd/$$d.service >$(DESTDIR)$(UNITDIR)/$$d.service; \
-		chmod 644 $(DESTDIR)$(UNITDIR)/$$d.service; \
-		$(INSTALL) -m 644 packaging/systemd/$$d.tmpfiles $(DESTDIR)$(TMPFILESDIR)/$$d.conf; \
-		$(INSTALL) -m 644 packaging/systemd/$$d.sysusers $(DESTDIR)$(SYSUSERSDIR)/$$d.conf; \
-	done
+	$(INSTALL) -D -m 644 etc/$(PROTOCOL_NAME) $(DESTDIR)$(SYSCONFDIR)/$(PROTOCOL_NAME)
+	set -e; $(foreach m,$(MAN_PAGES),$(INSTALL) -D -m 644 $(m) $(call installed_page,$(m));)
+	set -e; $(foreach m,$(MAN_LINKS),ln -sf $$(readlink $(m)) $(call installed_page,$(m));)
+
+# The administrator's own configuration is never overwritten.
+.PHONY: $(DAEMONS:%=install-%)
+$(DAEMONS:%=install-%): install-%: all
+	$(INSTALL) -D -m 644 etc/sysctl.d/60-$*.conf $(DESTDIR)$(SYSCONFDIR)/sysctl.d/60-$*.conf
+	test -e $(DESTDIR)$(SYSCONFDIR)/$*.conf \
+		|| $(INSTALL) -m 644 etc/$*.conf $(DESTDIR)$(SYSCONFDIR)/$*.conf
+	$(call template,service,$(DESTDIR)$(UNITDIR)/$*.service)
+	$(call template,tmpfiles,$(DESTDIR)$(TMPFILESDIR)/$*.conf)
+	$(call template,sysusers,$(DESTDIR)$(SYSUSERSDIR)/$*.conf)
 
 uninstall:
 	rm -f $(PROGRAMS:$(B)/sbin/%=$(DESTDIR)$(SBINDIR)/%) \
-		$(patsubst man/%.5,$(DESTDIR)$(MANDIR)/man5/%.5,$(wildcard man/*.5)) \
-		$(patsubst man/%.8,$(DESTDIR)$(MANDIR)/man8/%.8,$(wildcard man/*.8)) \
+		$(DESTDIR)$(SYSCONFDIR)/$(PROTOCOL_NAME) \
+		$(foreach m,$(MAN_PAGES) $(MAN_LINKS),$(call installed_page,$(m))) \
 		$(foreach d,$(DAEMONS),$(call files_of,$(d)))
 
 dist:

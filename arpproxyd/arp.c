@@ -116,7 +116,7 @@ static size_t arp_encode(const struct msg *m, uint8_t *buf, size_t cap)
 	if (m->announcement)
 		writer_zero(&w, MAC_LEN);
 	else
-		writer_bytes(&w, m->eth_dst, MAC_LEN);
+		writer_bytes(&w, m->asker, MAC_LEN);
 	writer_bytes(&w, m->announcement ? target : asker, ADDR_LEN);
 	writer_zero(&w, ETH_FRAME_MIN - (size_t)(w.p - buf));
 	return w.full ? 0 : ETH_FRAME_MIN;
@@ -163,6 +163,7 @@ const struct codec daemon_codec = {
 	.vif_filter = {sizeof(filter) / sizeof(filter[0]), filter},
 	.announce_interval_ms = ANNOUNCE_INTERVAL,
 	.defends_off_link = true,
+	.asking_claims = true,
 	.host_answer_sysctl = "net/ipv4/conf/%s/arp_ignore",
 	.is_broadcast = arp_is_broadcast,
 	.own_lladdr = REASON_H43,

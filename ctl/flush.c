@@ -57,8 +57,7 @@ static void on_route(void *ctx, const struct route *r, bool present)
 {
 	struct flush *f = ctx;
 
-	if (!present || r->protocol != f->policy.protocol || r->table != f->policy.table ||
-		r->type != RTN_UNICAST)
+	if (!present || r->protocol != f->policy.protocol || r->type != RTN_UNICAST)
 		return;
 	if (f->n == f->cap) {
 		const size_t cap = f->cap ? f->cap * 2 : 256;
@@ -125,7 +124,7 @@ static int remove_routes(struct flush *f)
 	struct nl *nl;
 	int r;
 
-	r = nl_open(f->client->family, f->policy.table, &handler, &nl);
+	r = nl_open(f->client->family, f->policy.table, f->policy.protocol, &handler, &nl);
 	if (r)
 		return r;
 	r = nl_sync(nl);
@@ -156,12 +155,11 @@ int flush_routes(const struct client *c, const json_t *request, enum exit_status
 	}
 	r = remove_routes(&f);
 	if (r)
-		complain(c, "routes of protocol %u in table %u: %s", f.policy.protocol,
-			f.policy.table, strerror(-r));
+		complain(c, "routes of protocol %u: %s", f.policy.protocol, strerror(-r));
 	else
 		*ret = EXIT_DONE;
-	printf("%zu route%s of protocol %u removed from table %u\n", f.removed,
-		f.removed == 1 ? "" : "s", f.policy.protocol, f.policy.table);
+	printf("%zu route%s of protocol %u removed\n", f.removed, f.removed == 1 ? "" : "s",
+		f.policy.protocol);
 	free(f.routes);
 	state_close(st);
 	return 0;

@@ -186,8 +186,11 @@ static enum exit_status show(const struct client *c, const struct command *cmd, 
 		return EXIT_REFUSED;
 	}
 	if (c->json) {
-		if (data && json_dumpf(data, stdout, JSON_COMPACT) == 0)
+		json_t *other = data ? NULL : json_pack("{s:s*}", "text", text);
+
+		if (json_dumpf(data ? data : other, stdout, JSON_COMPACT) == 0)
 			putchar('\n');
+		json_decref(other);
 	} else if (data && cmd->print) {
 		cmd->print(c, data);
 	} else if (text) {

@@ -55,11 +55,14 @@ static void print_interface(const char *kind, const json_t *i)
 
 	printf("%s %s: ", kind, text_of(i, "name"));
 	if (there)
-		printf("%s, index %" JSON_INTEGER_FORMAT ", MAC %s, answers from %s\n",
+		printf("%s, index %" JSON_INTEGER_FORMAT ", MAC %s",
 			json_is_true(json_object_get(i, "up")) ? "up" : "down",
-			number_of(i, "ifindex"), text_of(i, "mac"), text_of(i, "source"));
+			number_of(i, "ifindex"), text_of(i, "mac"));
 	else
-		printf("absent\n");
+		printf("absent");
+	if (json_is_string(json_object_get(i, "source")))
+		printf(", answers from %s", text_of(i, "source"));
+	putchar('\n');
 }
 
 static void print_uptime(json_int_t s)

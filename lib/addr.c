@@ -189,6 +189,13 @@ bool prefix_equal(const struct prefix *a, const struct prefix *b)
 /* What a prefix is that no guest can have; NULL where one can. */
 static const char *prefix_kind(const struct prefix *p, bool v4)
 {
+	/* fe80::, ff00::, 127.0.0.0, 169.254.0.0 */
+	static const struct addr special[] = {
+		{{0xfe, 0x80}},
+		{{0xff}},
+		{{[10] = 0xff, 0xff, 127}},
+		{{[10] = 0xff, 0xff, 169, 254}},
+	};
 	const struct addr *a = &p->addr;
 
 	if (addr_is_unspecified(a))
@@ -205,6 +212,9 @@ static const char *prefix_kind(const struct prefix *p, bool v4)
 		return "a reserved address (240.0.0.0/4)";
 	if (v4 ? p->len < ADDR_V4_BITS + 4 : p->len < 3)
 		return "wider than a guest's network can be";
+	for (size_t n = 0; n < sizeof(special) / sizeof(special[0]); n++)
+		if (prefix_contains(p, &special[n]))
+			return "a network with link-local, loopback or multicast addresses in it";
 	return NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -109,14 +110,11 @@ bool app_reload(struct app *a, struct config_diff *ret, char why[CONF_WHY_MAX])
 {
 	struct conf *c = conf_load(a->conf_path, a->codec->name, a->codec->family, why);
 	struct conf *old = a->conf;
-	bool table;
 
 	if (!c)
 		return false;
-	table = c->route.table != old->route.table;
 	a->conf = c; /* the engine asks for vif policies while it is configured */
-	if (table)
-		nl_set_table(a->wiring->nl, c->route.table);
+	nl_set_routes(a->wiring->nl, c->route.table, c->route.protocol);
 	if (wire_configure(a, c, ret) < 0)
 		log_error("no memory for all of the configuration");
 	for (size_t n = 0; n < c->ninert; n++)
@@ -174,6 +172,17 @@ static void check_uplink(void *ctx, struct iface *i)
 	(void)ctx;
 	if (i->is_uplink && !i->present)
 		log_warning("uplink \"%s\" does not exist yet", i->name);
+}
+
+/* A listener for each vif: what the administrator's hard limit lets us have. */
+static void raise_file_limit(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+		l.rlim_cur = l.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &l);
+	}
 }
 
 /* Everything that needs more than the two capabilities. Returns 0 or an exit status. */
@@ -313,6 +322,7 @@ int app_main(const struct codec *codec, int argc, char **argv)
 		return 0;
 	}
 	a.started = app_now();
+	raise_file_limit();
 	w.loop = ev_default_loop(EVFLAG_AUTO);
 	if (!w.loop) {
 		log_error("cannot make an event loop: %s", strerror(errno));

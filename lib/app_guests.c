@@ -12,9 +12,8 @@
 
 static uint32_t lookup_ifindex(void *ctx, const char *vif)
 {
-	const struct app *a = ctx;
-
-	return engine_ifindex(a->engine, vif);
+	(void)ctx;
+	return if_nametoindex(vif); /* of now: events of the kernel may still wait to be read */
 }
 
 static bool lookup_prefix(void *ctx, const struct prefix *p, const char **guest, const char **vif)

@@ -124,20 +124,21 @@ static int listener_open(struct app *a, struct iface *i)
 	return 0;
 }
 
-static void on_listen(void *ctx, struct iface *i, bool on)
+static bool on_listen(void *ctx, struct iface *i, bool on)
 {
 	struct app *a = ctx;
 	int r;
 
 	listener_close(a, i);
 	if (!on)
-		return;
+		return false;
 	r = listener_open(a, i);
 	/* the interface may be gone again already; its event is on the way */
-	if (r < 0 && r != -ENODEV && r != -ENXIO)
+	if (r < 0 && r != -ENODEV && r != -ENXIO && log_limited(&a->wiring->limit, app_now()))
 		log_error("cannot listen on %s: %s", i->name, strerror(-r));
 	else if (r == 0)
 		log_debug("listening on %s", i->name);
+	return r == 0;
 }
 
 static const struct vif_policy *on_vif_policy(void *ctx, const char *name)
@@ -392,7 +393,8 @@ int wire_open(struct app *a)
 	w->timer.data = a;
 	ev_timer_init(&w->sync_timer, on_sync_timer, 0, 0);
 	w->sync_timer.data = a;
-	return nl_open(a->codec->family, a->conf->route.table, &handler, &w->nl);
+	return nl_open(
+		a->codec->family, a->conf->route.table, a->conf->route.protocol, &handler, &w->nl);
 }
 
 int wire_start(struct app *a)

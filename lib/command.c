@@ -239,7 +239,9 @@ static json_t *run_reload(struct app *a)
 	if (!app_reload(a, &diff, why))
 		return command_refused("%s", why);
 	snprintf(text, sizeof(text), "+%zu -%zu =%zu", diff.added, diff.removed, diff.same);
-	return with_text(text);
+	return json_pack("{s:i,s:s,s:{s:I,s:I,s:I}}", "exit", 0, "text", text, "data", "added",
+		(json_int_t)diff.added, "removed", (json_int_t)diff.removed, "same",
+		(json_int_t)diff.same);
 }
 
 static bool announce_chosen(const struct command_words *w, const struct guest *g)
@@ -288,7 +290,8 @@ static json_t *run_announce(struct app *a, const struct command_words *w)
 	app_settle(a);
 	snprintf(text, sizeof(text), "%zu address%s to announce", scheduled,
 		scheduled == 1 ? "" : "es");
-	return with_text(text);
+	return json_pack("{s:i,s:s,s:{s:I}}", "exit", 0, "text", text, "data", "scheduled",
+		(json_int_t)scheduled);
 }
 
 json_t *command_run(struct app *a, const json_t *request, bool may_change)

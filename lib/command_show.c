@@ -94,11 +94,12 @@ struct status {
 	json_t *uplinks, *vifs, *warnings;
 };
 
-static json_t *iface_base(const struct engine *e, const struct iface *i)
+/* An ARP reply has no source but its target: null then. */
+static json_t *iface_base(const struct engine *e, bool needs_source, const struct iface *i)
 {
 	char mac[MAC_TEXT_MAX], text[ADDR_TEXT_MAX];
 	struct addr source;
-	bool has = i->present && engine_source(e, i, &addr_any, &source);
+	bool has = i->present && needs_source && engine_source(e, i, &addr_any, &source);
 
 	return json_pack("{s:s,s:I,s:o,s:b,s:o}", "name", i->name, "ifindex",
 		(json_int_t)i->link.index, "mac",
@@ -117,7 +118,7 @@ static void status_iface(void *ctx, struct iface *i)
 
 	if (!i->is_uplink && !i->nguests)
 		return;
-	o = iface_base(s->a->engine, i);
+	o = iface_base(s->a->engine, s->a->codec->needs_source, i);
 	list = json_array();
 	if (i->is_uplink) {
 		json_t *gateways = json_array();

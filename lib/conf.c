@@ -87,6 +87,8 @@ static bool top_sections(struct section *s, struct conf *c)
 	if (uplinks == 0)
 		return load_fail(
 			s->l, 1, "no uplink; expected at least one section uplink \"IFNAME\" { }");
+	if (uplinks > UPLINKS_MAX)
+		return load_fail(s->l, 1, "%u uplinks; expected %u at most", uplinks, UPLINKS_MAX);
 	c->uplinks = calloc(uplinks, sizeof(*c->uplinks));
 	c->vifs = calloc(vifs + 1, sizeof(*c->vifs));
 	if (!c->uplinks || !c->vifs)

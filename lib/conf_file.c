@@ -29,13 +29,29 @@ static unsigned words_cut(char *p, char *words[WORDS])
 	}
 }
 
+/* What holds for a guest of a section holds for the addresses that the file adds to it. */
+static bool inherit(struct spec *to, const struct spec *section)
+{
+	to->route = section->route;
+	to->has_via = section->has_via;
+	to->via = section->via;
+	if (section->nmacs == 0)
+		return true;
+	to->macs = malloc(section->nmacs * sizeof(*to->macs));
+	if (!to->macs)
+		return false;
+	memcpy(to->macs, section->macs, section->nmacs * sizeof(*to->macs));
+	to->nmacs = section->nmacs;
+	return true;
+}
+
 /* A new guest of the file; one named like a section must be on the same vif. */
 static struct spec *file_guest(struct load *l, const char *name, const char *vif,
 	const struct spec *section, unsigned line)
 {
-	bool route = !section || section->route;
+	struct spec like, *s;
 	char why[SPEC_WHY_MAX];
-	struct spec *s;
+	bool ok;
 
 	if (section && strcmp(section->vif, vif) != 0) {
 		const struct where *at = &l->at[section - l->guests];
@@ -54,12 +70,24 @@ static struct spec *file_guest(struct load *l, const char *name, const char *vif
 			return NULL;
 		}
 	}
+	spec_init(&like, ORIGIN_FILE);
+	if (section && !inherit(&like, section)) {
+		load_fail(l, line, "out of memory");
+		return NULL;
+	}
 	/* this may move the array, and `section` with it */
 	s = load_guest(l, name, line);
-	if (!s)
+	if (!s) {
+		spec_free(&like);
 		return NULL;
-	s->route = route;
-	if (spec_set_vif(s, vif, why))
+	}
+	s->route = like.route;
+	s->has_via = like.has_via;
+	s->via = like.via;
+	s->macs = like.macs;
+	s->nmacs = like.nmacs;
+	ok = spec_set_vif(s, vif, why);
+	if (ok)
 		return s;
 	load_fail(l, line, "%s", why);
 	return NULL;

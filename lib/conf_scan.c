@@ -239,12 +239,6 @@ static bool scan_token(struct scan *s)
 	case '{': return scan_open(s);
 	case '}': return scan_close(s);
 	case '=': return scan_assign(s);
-	case '+':
-		if (s->p[1] != '=')
-			return scan_stray(s);
-		s->p += 2;
-		s->assigned = true;
-		return true;
 	}
 	if (!is_word(*s->p))
 		return scan_stray(s);

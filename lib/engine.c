@@ -116,12 +116,30 @@ static bool nonce_known(const struct engine *e, const struct msg *m)
 	return false;
 }
 
-static bool is_hosts(const struct engine *e, const struct addr *a)
+/* An address of the host itself; a link-local one only where this interface or, for a vif, one of
+ * its uplinks has it: other links may have the same. */
+static bool is_hosts(const struct engine *e, const struct iface *i, const struct addr *a)
 {
 	struct prefix p = prefix_exact(a);
-	const struct listed *en = table_find(e->table, &p);
+	const struct listed *en;
 
-	return en && en->host;
+	if (!addr_is_linklocal(a)) {
+		en = table_find(e->table, &p);
+		return en && en->host;
+	}
+	if (iface_has(i, a))
+		return true;
+	for (size_t u = 0; u < e->nuplinks && !i->is_uplink; u++)
+		if ((i->uplinks & 1ULL << e->uplinks[u]->bit) && iface_has(e->uplinks[u], a))
+			return true;
+	return false;
+}
+
+/* Entries that are mistakes (the gateway's, the LAN's own network) claim nothing. */
+static bool claimable(const struct listed *en, const struct iface *uplink)
+{
+	return en->guest && !en->host && en->guest->uplink == uplink && en->silent != REASON_N10 &&
+	       en->silent != REASON_K09;
 }
 
 static enum reason judge_uplink(
@@ -133,17 +151,17 @@ static enum reason judge_uplink(
 	if (m->kind == MSG_ROUTER)
 		return REASON_IGNORED;
 	if (m->kind == MSG_TELL) {
-		if (!en || !en->guest || en->host || en->guest->uplink != i)
+		if (!en || !claimable(en, i))
 			return m->announcement ? e->codec->announced : REASON_N13;
 		conflict_seen(e, now, i, &m->target, m->eth_src);
 		return e->codec->conflict;
 	}
 	claimed = dad ? NULL : table_lookup(e->table, &m->src);
-	if (claimed && claimed->host) {
+	if (!dad && is_hosts(e, i, &m->src)) {
 		conflict_seen(e, now, i, &m->src, m->eth_src);
 		return REASON_H18;
 	}
-	if (claimed && claimed->guest && claimed->guest->uplink == i) {
+	if (claimed && claimable(claimed, i)) {
 		conflict_seen(e, now, i, &m->src, m->eth_src);
 		return addr_equal(&m->src, &m->target) ? REASON_H17 : e->codec->conflict;
 	}
@@ -159,20 +177,39 @@ static enum reason judge_uplink(
 	return en->silent; /* D03 where it is DAD */
 }
 
-/* Is this MAC one of the guest's, or of any guest on the vif (g NULL)? One without MACs has all. */
+static bool mac_in(const struct guest *g, const uint8_t *mac)
+{
+	for (size_t n = 0; n < g->nmacs; n++)
+		if (memcmp(g->macs[n], mac, MAC_LEN) == 0)
+			return true;
+	return false;
+}
+
+/* A guest without MACs may have any. One of several origins has the MACs of all of them. */
+static bool guest_mac_given(const struct guest *g, const uint8_t *mac)
+{
+	const struct guest *x = g;
+	bool any = false;
+
+	do {
+		if (mac_in(x, mac))
+			return true;
+		any |= x->nmacs > 0;
+		x = x->namesake;
+	} while (x != g);
+	return !any;
+}
+
+/* Is this MAC one of the guest's or, where we cannot know which, of any guest's on the vif? */
 static bool mac_given(const struct iface *i, const struct guest *g, const uint8_t *mac)
 {
 	const struct guest *x;
 
-	LIST_FOREACH (x, &i->guests, of_vif) {
-		if (g && x != g)
-			continue;
-		if (x->nmacs == 0)
+	if (g)
+		return guest_mac_given(g, mac);
+	LIST_FOREACH (x, &i->guests, of_vif)
+		if (guest_mac_given(x, mac))
 			return true;
-		for (size_t n = 0; n < x->nmacs; n++)
-			if (memcmp(x->macs[n], mac, MAC_LEN) == 0)
-				return true;
-	}
 	return false;
 }
 
@@ -194,21 +231,28 @@ static enum reason guard(const struct engine *e, const struct iface *i, const st
 		return REASON_H63;
 	if (!mac_given(i, g, m->eth_src))
 		return REASON_H60;
-	if (!probe && !g &&
-		(!addr_is_linklocal(&m->src) || iface_is_gateway(e, i, &m->src) ||
-			is_hosts(e, &m->src)))
-		return REASON_H61;
 	if (m->kind == MSG_TELL && !own_guest(e, i, &m->target) &&
 		(!addr_is_linklocal(&m->target) || iface_is_gateway(e, i, &m->target) ||
-			is_hosts(e, &m->target)))
+			is_hosts(e, i, &m->target)))
 		return REASON_H62;
+	if (!probe && !g &&
+		(!addr_is_linklocal(&m->src) || iface_is_gateway(e, i, &m->src) ||
+			is_hosts(e, i, &m->src)))
+		return REASON_H61;
 	return REASON_ANSWERED;
+}
+
+static bool is_others(const struct engine *e, const struct iface *i, const struct addr *a)
+{
+	const struct listed *en = table_lookup(e->table, a);
+
+	return en && !en->host && en->guest->vif != i;
 }
 
 static enum reason judge_vif_dad(struct engine *e, const struct iface *i, const struct msg *m,
 	const struct listed *en, bool gateway)
 {
-	if (gateway || (en && (en->host || en->guest)))
+	if (gateway || (en && (en->host || en->guest)) || is_hosts(e, i, &m->target))
 		return REASON_ANSWERED; /* D04 */
 	if (addr_is_linklocal(&m->target))
 		return REASON_N21;
@@ -227,8 +271,10 @@ static enum reason judge_vif(
 		return m->announcement ? e->codec->announced : REASON_N13;
 	if (addr_equal(&m->src, &m->target))
 		return REASON_H17;
-	if (!dad && is_hosts(e, &m->src))
+	if (!dad && is_hosts(e, i, &m->src))
 		return REASON_H18;
+	if (e->codec->asking_claims && !dad && is_others(e, i, &m->src))
+		return e->codec->conflict;
 	if (iface_has(i, &m->target) ||
 		(en && en->host && e->sink->kernel_answers(e->sink->ctx, i)))
 		return REASON_N21; /* the kernel answers: A12 */
@@ -245,6 +291,8 @@ static enum reason judge_vif(
 	if (addr_is_linklocal(&m->target))
 		return REASON_N21;
 	if (i->vif.answer == ANSWER_NONE)
+		return REASON_N22;
+	if (addr_is_unspecified(&m->target) || addr_is_loopback(&m->target))
 		return REASON_N22;
 	if (i->vif.answer == ANSWER_ALL || (en && en->guest) || iface_on_link(e, i, &m->target))
 		return REASON_ANSWERED;
@@ -310,6 +358,7 @@ enum reason engine_frame(struct engine *e, uint64_t now, struct iface *i, const 
 	a.solicited = !addr_is_unspecified(&m->src); /* RFC 4861 section 7.2.4 */
 	a.has_lladdr = true;
 	memcpy(a.eth_dst, m->eth_src, MAC_LEN); /* N06 */
+	memcpy(a.asker, m->has_lladdr ? m->lladdr : m->eth_src, MAC_LEN);
 	memcpy(a.eth_src, i->link.mac, MAC_LEN);
 	memcpy(a.lladdr, i->link.mac, MAC_LEN);
 	e->sink->send(e->sink->ctx, i, &a);
@@ -335,15 +384,22 @@ uint64_t engine_next(const struct engine *e)
 {
 	uint64_t next = announce_next(e);
 
-	if (e->failed && e->retry_at < next)
+	if ((e->failed || e->deaf) && e->retry_at < next)
 		next = e->retry_at;
 	return next;
 }
 
+static void listen_again(void *ctx, struct iface *i)
+{
+	if (i->deaf)
+		iface_listen(ctx, i);
+}
+
 uint64_t engine_tick(struct engine *e, uint64_t now)
 {
-	if (e->failed && now >= e->retry_at) {
+	if ((e->failed || e->deaf) && now >= e->retry_at) {
 		e->retry_at = now + RETRY_MS;
+		engine_ifaces(e, listen_again, e);
 		entry_evaluate_all(e, now);
 	}
 	announce_tick(e, now);

@@ -40,16 +40,18 @@ struct iface {
 	size_t naddrs;
 	struct uplink_policy uplink;
 	struct vif_policy vif;
-	uint64_t uplinks;        /* of a vif: bits of the uplinks that its guests are behind */
-	unsigned bit;            /* of an uplink: its bit */
-	bool ready;              /* of an uplink: running, with a source to answer from */
-	struct prefix *networks; /* of an uplink: what is on-link there */
+	uint64_t uplinks;             /* of a vif: bits of the uplinks that its guests are behind */
+	unsigned behind[UPLINKS_MAX]; /* of a vif: guests behind each of them */
+	unsigned bit;                 /* of an uplink: its bit */
+	bool ready;                   /* of an uplink: running, with a source to answer from */
+	struct prefix *networks;      /* of an uplink: what is on-link there */
 	size_t nnetworks;
 	struct addr *gateways; /* of an uplink: next hops of the host's default routes */
 	size_t ngateways;
 	struct counters counters;
 	LIST_HEAD(, guest) guests; /* of a vif */
-	bool listening;
+	bool listening, listening_as_uplink;
+	bool deaf;                              /* should be listened on, and that failed */
 	void *listener;                         /* the sink's own */
 	uint32_t generation, config_generation; /* last mentioned by */
 };
@@ -61,8 +63,9 @@ struct sink {
 	void (*send)(void *ctx, struct iface *i, const struct msg *m);
 	/* Add or delete a host route; the outcome comes back by engine_route_done(). */
 	void (*route)(void *ctx, bool add, const struct route *r);
-	/* Open (or close) a listener on an interface that is there. */
-	void (*listen)(void *ctx, struct iface *i, bool on);
+	/* Open (or close) a listener on an interface that is there. False: not open; asked again
+	 * later. */
+	bool (*listen)(void *ctx, struct iface *i, bool on);
 	/* The settings of an interface as a vif: valid until the next configuration. */
 	const struct vif_policy *(*vif_policy)(void *ctx, const char *name);
 	/* Does the kernel itself answer on this vif for all addresses of the host? */
@@ -81,12 +84,11 @@ void engine_free(struct engine *e);
 /*
  * A configuration, whole: begin, everything in it, end. What is not mentioned again is dropped at
  * the end; what did not change is not touched. Run-time guests are not part of it. Guests are
- * copied. At most 64 uplinks.
+ * copied. At most UPLINKS_MAX uplinks.
  */
 struct config_diff {
 	size_t added, removed, same; /* addresses */
 };
-#define ENGINE_UPLINKS_MAX 64
 void engine_config_begin(struct engine *e, const struct route_policy *route, unsigned pace);
 void engine_config_uplink(struct engine *e, const char *name, const struct uplink_policy *p);
 int engine_config_guest(struct engine *e, uint64_t now, const struct spec *s);

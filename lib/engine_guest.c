@@ -16,23 +16,23 @@
 static struct iface *uplink_find(const struct engine *e, const char *name)
 {
 	if (!*name)
-		return e->nuplinks ? e->uplinks[0] : NULL;
+		return e->nuplinks == 1 ? e->uplinks[0] : NULL;
 	for (size_t n = 0; n < e->nuplinks; n++)
 		if (strcmp(e->uplinks[n]->name, name) == 0)
 			return e->uplinks[n];
 	return NULL;
 }
 
-/* The settings of a vif, and which uplinks it is behind. */
-static void vif_refresh(struct engine *e, struct iface *i)
+/* Which uplinks the guests of a vif are behind: counted, because one vif may have many guests. */
+static void vif_behind(struct iface *i, const struct iface *uplink, int by)
 {
-	const struct guest *g;
-
-	i->vif = *e->sink->vif_policy(e->sink->ctx, i->name);
-	i->uplinks = 0;
-	LIST_FOREACH (g, &i->guests, of_vif)
-		if (g->uplink)
-			i->uplinks |= 1ULL << g->uplink->bit;
+	if (!uplink)
+		return;
+	i->behind[uplink->bit] += (unsigned)by;
+	if (i->behind[uplink->bit])
+		i->uplinks |= 1ULL << uplink->bit;
+	else
+		i->uplinks &= ~(1ULL << uplink->bit);
 }
 
 static void guest_leave_vif(struct engine *e, struct guest *g)
@@ -42,10 +42,10 @@ static void guest_leave_vif(struct engine *e, struct guest *g)
 	if (!i)
 		return;
 	LIST_REMOVE(g, of_vif);
+	vif_behind(i, g->uplink, -1);
 	g->vif = NULL;
 	i->nguests--;
 	iface_listen(e, i);
-	vif_refresh(e, i);
 	iface_release(e, i);
 }
 
@@ -58,12 +58,45 @@ static int guest_enter_vif(struct engine *e, struct guest *g, const char *name)
 	i = iface_get(e, name);
 	if (!i)
 		return -ENOMEM;
+	if (i->nguests == 0)
+		i->vif = *e->sink->vif_policy(e->sink->ctx, i->name);
 	g->vif = i;
 	LIST_INSERT_HEAD(&i->guests, g, of_vif);
+	vif_behind(i, g->uplink, 1);
 	i->nguests++;
-	vif_refresh(e, i);
 	iface_listen(e, i);
 	return 0;
+}
+
+/* Behind another uplink all of the guest's addresses are arrivals. */
+static void guest_set_uplink(struct engine *e, struct guest *g)
+{
+	struct iface *uplink = uplink_find(e, g->uplink_name);
+	struct listed *en;
+
+	if (uplink == g->uplink)
+		return;
+	if (g->vif) {
+		vif_behind(g->vif, g->uplink, -1);
+		vif_behind(g->vif, uplink, 1);
+	}
+	g->uplink = uplink;
+	GUEST_FOREACH_ENTRY (en, g) {
+		announce_cancel(e, en);
+		en->silent = REASON_N10;
+	}
+}
+
+/* A new next hop: the routes by way of the old one are wrong. */
+static void guest_set_via(struct guest *g, const struct spec *s)
+{
+	struct listed *en;
+
+	if (g->has_via != s->has_via || !addr_equal(&g->via, &s->via))
+		GUEST_FOREACH_ENTRY (en, g)
+			en->route_stale = !prefix_is_exact(&en->prefix);
+	g->has_via = s->has_via;
+	g->via = s->via;
 }
 
 static int guest_set_macs(struct guest *g, const struct spec *s)
@@ -90,16 +123,13 @@ static int guest_set(struct engine *e, struct guest *g, const struct spec *s)
 	if (r < 0)
 		return r;
 	g->route = s->route;
-	g->has_via = s->has_via;
-	g->via = s->via;
+	guest_set_via(g, s);
 	memcpy(g->uplink_name, s->uplink, sizeof(g->uplink_name));
 	if (strcmp(g->vif ? g->vif->name : "", s->vif) != 0) {
 		guest_leave_vif(e, g);
 		r = guest_enter_vif(e, g, s->vif);
 	}
-	g->uplink = uplink_find(e, g->uplink_name);
-	if (g->vif)
-		vif_refresh(e, g->vif);
+	guest_set_uplink(e, g);
 	return r;
 }
 
@@ -141,6 +171,20 @@ static void aside_note(const struct engine *e, const struct guest *g, const stru
 			origin_name(en->guest->origin));
 }
 
+/* To a guest behind the same uplink, the address is no arrival and stays in its queue. */
+static void entry_hand_over(struct engine *e, struct listed *en, struct guest *to)
+{
+	const struct guest *from = en->guest;
+
+	if (!from || from->uplink != to->uplink) {
+		announce_cancel(e, en);
+		en->silent = REASON_N10;
+	}
+	if (!prefix_is_exact(&en->prefix))
+		en->route_stale |= to->has_via || (from && from->has_via);
+	table_assign(e->table, en, to);
+}
+
 /* Gives the guest one address, or sets it aside. Counts what is new in *added. */
 static int guest_take(struct engine *e, struct guest *g, const struct prefix *p,
 	uint32_t generation, size_t *added)
@@ -152,22 +196,18 @@ static int guest_take(struct engine *e, struct guest *g, const struct prefix *p,
 	if (!en)
 		return -ENOMEM;
 	other = en->guest;
-	if (other && other != g && other->origin < g->origin) {
+	if (other && other != g && g->origin == ORIGIN_COMMAND && other->origin != ORIGIN_COMMAND) {
 		r = aside_add(g, p);
 		aside_note(e, g, en);
 		return r;
 	}
 	if (other != g) {
-		if (other && other->origin != g->origin)
+		if (other && other->origin == ORIGIN_COMMAND && g->origin != ORIGIN_COMMAND)
 			r = aside_add(other, p);
-		announce_cancel(e, en);
-		if (!other)
-			en->silent = REASON_N10;
-		table_assign(e->table, en, g);
-		if (other && other->origin != g->origin)
+		entry_hand_over(e, en, g);
+		if (other && other->origin == ORIGIN_COMMAND && g->origin != ORIGIN_COMMAND)
 			aside_note(e, other, en);
-		if (!other)
-			++*added;
+		*added += !other;
 	}
 	en->generation = generation;
 	return r;
@@ -263,7 +303,7 @@ void engine_config_uplink(struct engine *e, const char *name, const struct uplin
 {
 	struct iface *i = iface_get(e, name);
 
-	if (!i || e->nuplinks == ENGINE_UPLINKS_MAX)
+	if (!i || e->nuplinks == UPLINKS_MAX)
 		return;
 	i->is_uplink = true;
 	i->uplink = *p;
@@ -293,10 +333,57 @@ static void uplink_retire(void *ctx, struct iface *i)
 	iface_listen(e, i);
 }
 
+static void behind_clear(void *ctx, struct iface *i)
+{
+	(void)ctx;
+	memset(i->behind, 0, sizeof(i->behind));
+	i->uplinks = 0;
+}
+
 static void vif_refresh_each(void *ctx, struct iface *i)
 {
+	const struct engine *e = ctx;
+
 	if (i->nguests)
-		vif_refresh(ctx, i);
+		i->vif = *e->sink->vif_policy(e->sink->ctx, i->name);
+}
+
+/* Uplinks may have come, gone, or other bits than before. */
+static void uplinks_recount(struct engine *e)
+{
+	struct guest *g;
+
+	TABLE_FOREACH_GUEST (g, e->table)
+		guest_set_uplink(e, g);
+	engine_ifaces(e, behind_clear, NULL);
+	TABLE_FOREACH_GUEST (g, e->table)
+		if (g->vif)
+			vif_behind(g->vif, g->uplink, 1);
+}
+
+struct find_unneeded {
+	struct iface *found;
+};
+
+static void find_unneeded(void *ctx, struct iface *i)
+{
+	struct find_unneeded *f = ctx;
+
+	if (!i->present && !i->is_uplink && !i->nguests)
+		f->found = i;
+}
+
+/* Uplinks of an earlier configuration that the kernel does not have and no guest is on. */
+static void uplinks_release(struct engine *e)
+{
+	struct find_unneeded f;
+
+	do {
+		f.found = NULL;
+		engine_ifaces(e, find_unneeded, &f);
+		if (f.found)
+			iface_release(e, f.found);
+	} while (f.found);
 }
 
 /* What was aside comes back where its address has become free. */
@@ -328,14 +415,15 @@ void engine_config_end(struct engine *e, uint64_t now, struct config_diff *ret)
 		if (g->origin != ORIGIN_COMMAND)
 			e->diff.removed += guest_sweep(e, now, g, e->config_generation);
 	}
+	uplinks_recount(e);
 	TABLE_FOREACH_GUEST (g, e->table) {
-		g->uplink = uplink_find(e, g->uplink_name);
 		if (g->origin == ORIGIN_COMMAND)
 			aside_retry(e, g);
 		else
 			e->diff.same += g->nentries;
 	}
 	e->diff.same -= e->diff.added;
+	uplinks_release(e);
 	engine_ifaces(e, vif_refresh_each, e);
 	iface_learn(e);
 	entry_evaluate_all(e, now);

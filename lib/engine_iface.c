@@ -127,10 +127,13 @@ void iface_listen(struct engine *e, struct iface *i)
 {
 	bool want = i->present && (i->is_uplink || (i->nguests && !i->link.noarp));
 
-	if (want == i->listening)
+	if (want == i->listening && !i->deaf && (!want || i->is_uplink == i->listening_as_uplink))
 		return;
-	i->listening = want;
-	e->sink->listen(e->sink->ctx, i, want);
+	e->deaf -= i->deaf;
+	i->listening = e->sink->listen(e->sink->ctx, i, want);
+	i->listening_as_uplink = i->is_uplink;
+	i->deaf = want && !i->listening;
+	e->deaf += i->deaf;
 }
 
 bool iface_is_own_mac(const struct engine *e, const struct iface *i, const uint8_t mac[MAC_LEN])
@@ -151,12 +154,18 @@ bool iface_has(const struct iface *i, const struct addr *a)
 	return false;
 }
 
-/* One more, or one less, interface of the host has this address. */
+/*
+ * One more, or one less, interface of the host has this address. A link-local one means nothing
+ * beyond its own link, where iface_has() finds it.
+ */
 static void host_count(struct engine *e, uint64_t now, const struct addr *a, int by)
 {
 	struct prefix p = prefix_exact(a);
-	struct listed *en = by > 0 ? table_add(e->table, &p) : table_find(e->table, &p);
+	struct listed *en;
 
+	if (addr_is_linklocal(a))
+		return;
+	en = by > 0 ? table_add(e->table, &p) : table_find(e->table, &p);
 	if (!en)
 		return;
 	en->host = (uint16_t)(en->host + by);
@@ -216,8 +225,9 @@ static void iface_changed(struct engine *e, uint64_t now, struct iface *i, const
 		LIST_FOREACH (g, &i->guests, of_vif)
 			GUEST_FOREACH_ENTRY (en, g)
 				route_lost(e, en);
-	if (old.admin_up != l->admin_up || old.running != l->running)
+	if (old.admin_up != l->admin_up || old.running != l->running || old.mtu != l->mtu)
 		vif_evaluate(e, now, i);
+
 	if (i->is_uplink && memcmp(old.mac, l->mac, MAC_LEN) != 0)
 		i->ready = false; /* so that everything is announced again */
 }
@@ -227,6 +237,7 @@ void engine_link(struct engine *e, uint64_t now, const struct link *l, bool pres
 	struct iface *i = iface_by_index(e, l->index), *named;
 
 	if (i && (!present || strcmp(i->name, l->name) != 0)) {
+		e->wants_sync |= present; /* renamed: its addresses are not told again */
 		iface_gone(e, now, i, !present);
 		i = NULL;
 	}
@@ -248,8 +259,10 @@ void engine_link(struct engine *e, uint64_t now, const struct link *l, bool pres
 		iface_changed(e, now, i, l);
 	}
 	i->generation = e->sync_generation;
-	if (i->is_uplink)
+	if (i->is_uplink && !e->syncing) {
 		iface_learn(e);
+		entry_evaluate_all(e, now);
+	}
 }
 
 struct sweep {
@@ -308,6 +321,12 @@ void iface_sweep(struct engine *e, uint64_t now)
 	}
 }
 
+static bool hostaddr_same(const struct hostaddr *a, const struct hostaddr *b)
+{
+	return addr_equal(&a->network, &b->network) && a->tentative == b->tentative &&
+	       a->deprecated == b->deprecated && a->temporary == b->temporary;
+}
+
 void engine_address(struct engine *e, uint64_t now, const struct hostaddr *a, bool present)
 {
 	struct iface *i = iface_by_index(e, a->index);
@@ -327,6 +346,8 @@ void engine_address(struct engine *e, uint64_t now, const struct hostaddr *a, bo
 		i->addrs[i->naddrs++] = *a;
 		host_count(e, now, &a->prefix.addr, 1);
 	} else if (present) {
+		if (!e->syncing && hostaddr_same(&i->addrs[n], a))
+			return; /* its lifetime was prolonged */
 		i->addrs[n] = *a;
 	} else if (n < i->naddrs) {
 		i->addrs[n] = i->addrs[--i->naddrs];
@@ -336,6 +357,8 @@ void engine_address(struct engine *e, uint64_t now, const struct hostaddr *a, bo
 	}
 	if (present)
 		i->addrs[n].seen = true;
+	if (e->route.has_source && addr_equal(&e->route.source, &a->prefix.addr))
+		source_refresh(e);
 	if (e->syncing)
 		return; /* all of it is learned at the end */
 	if (!i->is_uplink &&

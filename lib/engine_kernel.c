@@ -25,50 +25,69 @@ struct foreign *foreign_find(const struct engine *e, const struct prefix *dst)
 	return found ? *found : NULL;
 }
 
-static void foreign_route(struct engine *e, uint64_t now, const struct route *r, bool present)
+static void foreign_remove(struct engine *e, struct foreign *f)
 {
-	struct foreign *head = foreign_find(e, &r->dst), *f, **at;
-	struct listed *en;
+	struct foreign *head = foreign_find(e, &f->route.dst), **at;
 
-	for (f = head; f; f = f->next)
-		if (f->route.metric == r->metric && f->route.oif == r->oif &&
-			f->route.protocol == r->protocol)
-			break;
-	if (present && f) {
-		f->generation = e->sync_generation;
-		return;
-	}
-	if (!present && !f)
-		return;
-	if (present) {
-		f = calloc(1, sizeof(*f));
-		if (!f)
-			return;
-		f->route = *r;
-		f->generation = e->sync_generation;
-		if (head) {
-			f->next = head->next;
-			head->next = f;
-		} else if (!tsearch(f, &e->foreign, by_destination)) {
-			free(f);
-			return;
-		}
+	if (f == head) {
+		tdelete(f, &e->foreign, by_destination);
+		if (f->next)
+			tsearch(f->next, &e->foreign, by_destination);
 	} else {
-		if (f == head) {
-			tdelete(f, &e->foreign, by_destination);
-			if (f->next)
-				tsearch(f->next, &e->foreign, by_destination);
-		}
-		for (at = &head; *at; at = &(*at)->next)
-			if (*at == f) {
-				*at = f->next;
-				break;
-			}
+		for (at = &head->next; *at != f; at = &(*at)->next)
+			;
+		*at = f->next;
+	}
+	free(f);
+}
+
+static void foreign_add(struct engine *e, const struct route *r)
+{
+	struct foreign *head = foreign_find(e, &r->dst), *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return;
+	f->route = *r;
+	f->generation = e->sync_generation;
+	if (head) {
+		f->next = head->next;
+		head->next = f;
+	} else if (!tsearch(f, &e->foreign, by_destination)) {
 		free(f);
 	}
-	en = table_find(e->table, &r->dst);
-	if (en && en->guest)
-		entry_evaluate(e, now, en);
+}
+
+/*
+ * Which of the routes known so far does this one speak of? One with several next hops (oif 0) was
+ * one with a single one before, or is deleted as a whole; one that replaces takes the place of
+ * whatever had its metric.
+ */
+static bool foreign_concerned(const struct route *known, const struct route *r)
+{
+	if (known->metric != r->metric)
+		return false;
+	if (r->replaces)
+		return true;
+	return known->protocol == r->protocol && (known->oif == r->oif || r->oif == 0);
+}
+
+static void foreign_route(struct engine *e, uint64_t now, const struct route *r, bool present)
+{
+	struct foreign *f, *next;
+	struct listed *en = table_find(e->table, &r->dst);
+
+	for (f = foreign_find(e, &r->dst); f; f = next) {
+		next = f->next;
+		if (foreign_concerned(&f->route, r))
+			foreign_remove(e, f);
+	}
+	if (present)
+		foreign_add(e, r);
+	if (!en || !en->guest)
+		return;
+	if (present && r->replaces && r->metric == e->route.metric)
+		route_lost(e, en);
+	entry_evaluate(e, now, en);
 }
 
 static void foreign_free(void *node)
@@ -90,7 +109,6 @@ struct stale {
 	const struct engine *e;
 	struct route *routes;
 	size_t n;
-	bool failed;
 };
 
 static void collect_stale(const void *node, VISIT visit, void *closure)
@@ -128,8 +146,21 @@ static bool path_same(const struct route *a, const struct route *b)
 	       a->protocol == b->protocol && addr_equal(&a->via, &b->via);
 }
 
+static void path_replaced(struct engine *e, const struct route *by)
+{
+	struct path *p, *next;
+
+	for (p = LIST_FIRST(&e->paths); p; p = next) {
+		next = LIST_NEXT(p, next);
+		if (!prefix_equal(&p->route.dst, &by->dst) || p->route.metric != by->metric)
+			continue;
+		LIST_REMOVE(p, next);
+		free(p);
+	}
+}
+
 /* Default routes and networks that are directly connected: what the uplinks' guests see. */
-static void path_route(struct engine *e, const struct route *r, bool present)
+static void path_route(struct engine *e, uint64_t now, const struct route *r, bool present)
 {
 	struct path *p;
 
@@ -153,8 +184,8 @@ static void path_route(struct engine *e, const struct route *r, bool present)
 		LIST_REMOVE(p, next);
 		free(p);
 	}
-	if (!e->syncing)
-		iface_learn(e);
+	if (!e->syncing && iface_learn(e))
+		entry_evaluate_all(e, now);
 }
 
 void engine_route(struct engine *e, uint64_t now, const struct route *r, bool present)
@@ -165,12 +196,16 @@ void engine_route(struct engine *e, uint64_t now, const struct route *r, bool pr
 	if (r->protocol == e->route.protocol) {
 		if (r->table == e->route.table && r->dst.len != none)
 			own_route(e, now, r, present);
+		else if (present && r->dst.len != none) /* of an earlier configuration */
+			e->sink->route(e->sink->ctx, false, r);
 		return;
 	}
 	if (addr_is_multicast(&r->dst.addr) || addr_is_linklocal(&r->dst.addr))
 		return;
+	if (r->table == ROUTE_TABLE_DEFAULT && present && r->replaces)
+		path_replaced(e, r);
 	if (r->table == ROUTE_TABLE_DEFAULT && (r->dst.len == none || connected))
-		path_route(e, r, present);
+		path_route(e, now, r, present);
 	if (r->table == e->route.table && r->dst.len != none)
 		foreign_route(e, now, r, present);
 }

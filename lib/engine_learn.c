@@ -5,6 +5,7 @@
 #include "engine_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool iface_on_link(const struct engine *e, const struct iface *vif, const struct addr *a)
 {
@@ -74,6 +75,14 @@ static bool vif_source(const struct engine *e, const struct iface *i, struct add
 	return true;
 }
 
+static bool usable(const struct iface *i, const struct addr *a)
+{
+	for (size_t n = 0; n < i->naddrs; n++)
+		if (addr_equal(&i->addrs[n].prefix.addr, a))
+			return !i->addrs[n].tentative;
+	return false;
+}
+
 /* N02; where nobody asked, or somebody without an address, the requester is the target itself. */
 bool iface_source(const struct engine *e, const struct iface *i, const struct addr *requester,
 	const struct addr *target, struct addr *ret)
@@ -86,7 +95,7 @@ bool iface_source(const struct engine *e, const struct iface *i, const struct ad
 		return vif_source(e, i, ret);
 	switch (i->uplink.source) {
 	case SOURCE_TARGET: *ret = *target; return true;
-	case SOURCE_ADDRESS: *ret = i->uplink.source_address; return true;
+	case SOURCE_ADDRESS: *ret = i->uplink.source_address; return usable(i, ret);
 	case SOURCE_LINK_LOCAL: return source_best(i, true, requester, ret);
 	case SOURCE_AUTO: break;
 	}
@@ -135,32 +144,68 @@ static void gateway_add(struct iface *i, const struct addr *a)
 	more[i->ngateways++] = *a;
 }
 
-void iface_learn(struct engine *e)
+bool covers_gateway(const struct listed *en)
+{
+	const struct iface *u = en->guest->uplink;
+
+	for (size_t n = 0; u && n < u->ngateways; n++)
+		if (prefix_contains(&en->prefix, &u->gateways[n]))
+			return true;
+	return false;
+}
+
+static void learn_networks(const struct engine *e, struct iface *i)
 {
 	const struct path *p;
 
+	i->nnetworks = 0;
+	for (size_t n = 0; n < i->naddrs; n++)
+		network_add(i, &i->addrs[n].network, i->addrs[n].prefix.len);
+	LIST_FOREACH (p, &e->paths, next)
+		if (i->present && p->route.oif == i->link.index &&
+			addr_is_unspecified(&p->route.via) && !is_default(e, &p->route.dst))
+			network_add(i, &p->route.dst.addr, p->route.dst.len);
+}
+
+/* Returns whether they are others than before. */
+static bool learn_gateways(const struct engine *e, struct iface *i)
+{
+	struct addr *old = i->gateways;
+	size_t nold = i->ngateways;
+	const struct path *p;
+	bool changed;
+
+	i->gateways = NULL;
+	i->ngateways = 0;
+	LIST_FOREACH (p, &e->paths, next)
+		if (i->present && p->route.oif == i->link.index &&
+			!addr_is_unspecified(&p->route.via))
+			gateway_add(i, &p->route.via);
+	changed = nold != i->ngateways ||
+		  (nold && memcmp(old, i->gateways, nold * sizeof(*old)) != 0);
+	free(old);
+	return changed;
+}
+
+bool iface_learn(struct engine *e)
+{
+	bool changed = false;
+
 	for (size_t u = 0; u < e->nuplinks; u++) {
 		struct iface *i = e->uplinks[u];
-		bool ready;
 		struct addr any;
+		bool ready;
 
-		i->nnetworks = i->ngateways = 0;
-		for (size_t n = 0; n < i->naddrs; n++)
-			network_add(i, &i->addrs[n].network, i->addrs[n].prefix.len);
-		LIST_FOREACH (p, &e->paths, next) {
-			if (!i->present || p->route.oif != i->link.index)
-				continue;
-			if (!addr_is_unspecified(&p->route.via))
-				gateway_add(i, &p->route.via);
-			else if (!is_default(e, &p->route.dst))
-				network_add(i, &p->route.dst.addr, p->route.dst.len);
-		}
+		learn_networks(e, i);
+		changed |= learn_gateways(e, i);
 		ready = i->present && i->link.running &&
-			iface_source(e, i, &addr_any, &addr_any, &any);
+			(i->uplink.source == SOURCE_TARGET ||
+				iface_source(e, i, &addr_any, &addr_any, &any));
 		if (ready && !i->ready) {
 			i->ready = true;
 			announce_uplink(e, i);
 		}
 		i->ready = ready;
 	}
+	return changed;
 }

@@ -4,10 +4,11 @@
 
 #include "engine.h"
 
-#define NONCES      64   /* of the guests' own DAD, remembered to know them again (D02) */
-#define CONFLICTS   16   /* shown in `status` */
-#define RETRY_MS    5000 /* for routes that the kernel refused */
-#define SOURCES_MAX 4096 /* different next hops and preferred sources of host routes */
+#define NONCES        64   /* of the guests' own DAD, remembered to know them again (D02) */
+#define CONFLICTS     16   /* shown in `status` */
+#define RETRY_MS      5000 /* for routes that the kernel refused */
+#define SOURCES_MAX   4096 /* different preferred sources of host routes, ever */
+#define EXIST_SYNC_MS 1000
 
 /* Routes of other protocols to one destination in the table of the host routes (K09). */
 struct foreign {
@@ -38,7 +39,7 @@ struct engine {
 	const struct sink *sink;
 	struct table *table;
 	void *by_name, *by_index; /* struct iface, tsearch(3) */
-	struct iface *uplinks[ENGINE_UPLINKS_MAX];
+	struct iface *uplinks[UPLINKS_MAX];
 	size_t nuplinks;
 	struct route_policy route;
 	uint32_t generation; /* counts configurations and run-time changes */
@@ -52,7 +53,9 @@ struct engine {
 	LIST_HEAD(, path) paths;
 	struct addr *sources; /* see SOURCES_MAX; index 0 stands for none */
 	uint16_t nsources;
-	size_t failed; /* entries with ROUTE_FAILED */
+	size_t failed;          /* entries with ROUTE_FAILED */
+	size_t deaf;            /* interfaces that should be listened on, and are not */
+	uint64_t exist_sync_at; /* when a route that we have not heard of may cause a sync again */
 	uint64_t retry_at;
 	/* announcements: fresh ones at once, repeated ones when due; both in order of time */
 	unsigned pace;
@@ -73,13 +76,17 @@ struct iface *iface_by_index(const struct engine *e, uint32_t index);
 void iface_release(struct engine *e, struct iface *i); /* frees it where nothing needs it */
 void iface_free_all(struct engine *e);
 void iface_listen(struct engine *e, struct iface *i);        /* opens or closes as it should be */
+void source_refresh(struct engine *e);                       /* e->source_usable */
 bool iface_has(const struct iface *i, const struct addr *a); /* is it an address of its own? */
 bool iface_is_own_mac(const struct engine *e, const struct iface *i, const uint8_t mac[MAC_LEN]);
 void iface_mark(struct engine *e); /* before a sync, iface_sweep() after it */
 void iface_sweep(struct engine *e, uint64_t now);
 
 /* engine_learn.c */
-void iface_learn(struct engine *e); /* networks and gateways of the uplinks, anew */
+bool iface_learn(struct engine *e); /* true: gateways are others than before */
+/* Does the prefix contain a gateway of its guest's uplink? */
+bool covers_gateway(const struct listed *en);
+/* networks and gateways of the uplinks, anew */
 bool iface_on_link(const struct engine *e, const struct iface *vif, const struct addr *a);
 bool iface_is_gateway(const struct engine *e, const struct iface *vif, const struct addr *a);
 bool iface_source(const struct engine *e, const struct iface *i, const struct addr *requester,

@@ -11,17 +11,17 @@
 #include <errno.h>
 #include <string.h>
 
-/* The index of an address in the list of next hops and sources; 0 is none. */
-static uint16_t source_index(struct engine *e, const struct addr *a)
+/* The index of an address in the list of sources; 0 is none, or no room. */
+static uint16_t source_index(struct engine *e, struct addr a)
 {
-	if (addr_is_unspecified(a))
+	if (addr_is_unspecified(&a))
 		return 0;
 	for (uint16_t n = 1; n < e->nsources; n++)
-		if (addr_equal(&e->sources[n], a))
+		if (addr_equal(&e->sources[n], &a))
 			return n;
 	if (e->nsources == SOURCES_MAX)
 		return 0;
-	e->sources[e->nsources] = *a;
+	e->sources[e->nsources] = a;
 	return e->nsources++;
 }
 
@@ -55,18 +55,19 @@ static struct addr route_source(const struct engine *e, const struct listed *en)
 }
 
 /* Should the entry have a host route now, and which? */
-static bool route_wanted(const struct engine *e, const struct listed *en, struct route *ret)
+static bool route_wanted(struct engine *e, const struct listed *en, struct route *ret)
 {
 	const struct guest *g = en->guest;
 
-	if (!g || !g->route || !g->vif || !g->vif->present || !g->vif->link.admin_up || en->host)
+	if (!g || !g->route || !g->vif || !g->vif->present || !g->vif->link.admin_up ||
+		g->vif->is_uplink || en->host || covers_gateway(en))
 		return false;
 	*ret = (struct route){.dst = en->prefix,
 		.table = e->route.table,
 		.metric = e->route.metric,
 		.protocol = e->route.protocol,
 		.oif = g->vif->link.index,
-		.source = route_source(e, en)};
+		.source = e->sources[source_index(e, route_source(e, en))]};
 	if (g->has_via && !prefix_is_exact(&en->prefix))
 		ret->via = g->via;
 	return true;
@@ -74,13 +75,16 @@ static bool route_wanted(const struct engine *e, const struct listed *en, struct
 
 static struct route route_installed(const struct engine *e, const struct listed *en)
 {
-	return (struct route){.dst = en->prefix,
+	struct route r = {.dst = en->prefix,
 		.table = e->route.table,
 		.metric = e->route.metric,
 		.protocol = e->route.protocol,
 		.oif = en->route_oif,
-		.source = e->sources[en->route_source],
-		.via = e->sources[en->route_via]};
+		.source = e->sources[en->route_source]};
+
+	if (en->guest && en->guest->has_via && !prefix_is_exact(&en->prefix))
+		r.via = en->guest->via;
+	return r;
 }
 
 static bool route_same(const struct route *a, const struct route *b)
@@ -152,9 +156,8 @@ static void route_evaluate(struct engine *e, struct listed *en)
 	}
 	route_set(e, en, ROUTE_OURS);
 	en->route_oif = want.oif;
-	en->route_source = source_index(e, &want.source);
-	en->route_via = source_index(e, &want.via);
-	want.source = e->sources[en->route_source];
+	en->route_source = source_index(e, want.source);
+	en->route_stale = false;
 	e->sink->route(e->sink->ctx, true, &want);
 }
 
@@ -162,12 +165,14 @@ static enum reason entry_reason(const struct engine *e, const struct listed *en)
 {
 	const struct guest *g = en->guest;
 
-	if (en->host || !g->uplink)
+	if (en->host || !g->uplink || (g->vif && g->vif->is_uplink) || covers_gateway(en))
 		return REASON_N10;
 	if (g->vif && (!e->synced || !g->vif->present || !g->vif->link.running))
 		return REASON_K04;
 	if (en->route == ROUTE_BLOCKED || en->route == ROUTE_FAILED)
 		return REASON_K09;
+	if (!g->uplink->present || !g->uplink->link.running)
+		return REASON_K11;
 	return REASON_ANSWERED;
 }
 
@@ -213,19 +218,34 @@ void vif_evaluate(struct engine *e, uint64_t now, struct iface *i)
 		guest_evaluate(e, now, g);
 }
 
-static bool host_has(const struct engine *e, const struct addr *a)
-{
-	struct prefix p = prefix_exact(a);
-	const struct listed *en = table_find(e->table, &p);
+struct find_source {
+	const struct addr *source;
+	bool usable;
+};
 
-	return en && en->host;
+static void find_source(void *ctx, struct iface *i)
+{
+	struct find_source *f = ctx;
+
+	for (size_t n = 0; n < i->naddrs; n++)
+		if (addr_equal(&i->addrs[n].prefix.addr, f->source) && i->addrs[n].seen)
+			f->usable |= !i->addrs[n].tentative;
+}
+
+void source_refresh(struct engine *e)
+{
+	struct find_source f = {&e->route.source, false};
+
+	if (e->route.has_source)
+		engine_ifaces(e, find_source, &f);
+	e->source_usable = f.usable;
 }
 
 void entry_evaluate_all(struct engine *e, uint64_t now)
 {
 	struct guest *g;
 
-	e->source_usable = e->route.has_source && host_has(e, &e->route.source);
+	source_refresh(e);
 	TABLE_FOREACH_GUEST (g, e->table)
 		guest_evaluate(e, now, g);
 }
@@ -234,6 +254,7 @@ void engine_route_done(
 	struct engine *e, uint64_t now, bool add, const struct route *r, int err, const char *text)
 {
 	struct listed *en = table_find(e->table, &r->dst);
+	struct route ours;
 	char dst[ADDR_TEXT_MAX];
 
 	if (err == 0)
@@ -245,19 +266,21 @@ void engine_route_done(
 				text);
 		return;
 	}
-	if (!en || !en->guest || en->route != ROUTE_OURS || en->route_oif != r->oif)
-		return; /* no longer what we want */
-	if (err == -ENETDOWN || err == -ENODEV) {
-		route_set(e, en, ROUTE_NONE); /* the event is on its way */
+	if (!en || !en->guest || en->route != ROUTE_OURS)
 		return;
-	}
+	ours = route_installed(e, en);
+	if (en->route_stale || r->table != ours.table || !route_same(r, &ours))
+		return; /* of an earlier wish; the answer to the last one counts */
 	route_set(e, en, ROUTE_FAILED);
 	e->retry_at = now + RETRY_MS;
-	if (err == -EEXIST)
+	if (err == -EEXIST && now >= e->exist_sync_at) {
+		e->exist_sync_at = now + EXIST_SYNC_MS;
 		e->wants_sync = true; /* somebody's route that we have not heard of yet */
-	else
+	} else if (err != -EEXIST && err != -ENETDOWN && err != -ENODEV) {
+		/* the two others: an event is on its way, or the next try will do */
 		engine_note(e, true, true, "cannot add the route to %s: %s%s%s",
 			prefix_format(&r->dst, dst), strerror(-err), *text ? ": " : "", text);
+	}
 	reason_update(e, en);
 }
 
@@ -278,8 +301,8 @@ void own_route(struct engine *e, uint64_t now, const struct route *r, bool prese
 		en->route_seen = true;
 		route_set(e, en, ROUTE_OURS);
 		en->route_oif = r->oif;
-		en->route_source = source_index(e, &r->source);
-		en->route_via = source_index(e, &r->via);
+		en->route_source = source_index(e, r->source);
+		en->route_stale = false;
 		reason_update(e, en);
 		return;
 	}

@@ -26,7 +26,6 @@ static void warn(const struct out *o, const char *code, const char *fmt, ...)
 
 static void warn_uplink(const struct out *o, const struct iface *i)
 {
-	char text[ADDR_TEXT_MAX];
 	struct addr any;
 
 	if (!i->present)
@@ -39,10 +38,6 @@ static void warn_uplink(const struct out *o, const struct iface *i)
 	else if (!iface_source(o->e, i, &addr_any, &addr_any, &any))
 		warn(o, "N02", "uplink \"%s\" has no usable address to answer from (source)",
 			i->name);
-	else if (o->e->codec->needs_source && i->uplink.source == SOURCE_ADDRESS &&
-		 !iface_has(i, &i->uplink.source_address))
-		warn(o, "N02", "source %s is no address of uplink \"%s\"",
-			addr_format(&i->uplink.source_address, text), i->name);
 }
 
 static bool has_linklocal(const struct iface *i)
@@ -59,6 +54,8 @@ static void warn_iface(void *ctx, struct iface *i)
 
 	if (i->is_uplink)
 		warn_uplink(o, i);
+	if (i->deaf)
+		warn(o, "deaf", "cannot listen on \"%s\"; the log says why; tried again", i->name);
 	if (i->nguests && i->present && i->link.running && !i->link.noarp &&
 		o->e->codec->linklocal && !has_linklocal(i))
 		warn(o, "K10",
@@ -72,7 +69,10 @@ static void warn_entry(const struct out *o, const struct listed *en)
 	char text[ADDR_TEXT_MAX];
 
 	prefix_format(&en->prefix, text);
-	if (en->host)
+	if (en->silent == REASON_N10 && en->guest->uplink && covers_gateway(en))
+		warn(o, "N10", "%s of guest \"%s\" is not answered: a gateway of the host is in it",
+			text, en->guest->name);
+	else if (en->host)
 		warn(o, "N10", "%s of guest \"%s\" is an address of the host itself", text,
 			en->guest->name);
 	else if (en->route == ROUTE_BLOCKED)
@@ -91,6 +91,9 @@ static void warn_guest(const struct out *o, const struct guest *g)
 	const struct aside *a;
 	char text[ADDR_TEXT_MAX];
 
+	if (g->vif && g->vif->is_uplink)
+		warn(o, "vif-is-uplink", "guest \"%s\" is set aside: its vif \"%s\" is an uplink",
+			g->name, g->vif->name);
 	if (!g->uplink)
 		warn(o, "uplink-unknown", "guest \"%s\" is behind uplink \"%s\", which is none",
 			g->name, g->uplink_name);
@@ -114,6 +117,8 @@ void engine_warnings(const struct engine *e, uint64_t now,
 	const struct guest *g;
 	char text[ADDR_TEXT_MAX], mac[MAC_TEXT_MAX];
 
+	if (e->syncing)
+		warn(&o, "netlink", "the kernel's tables could not be read; tried again");
 	engine_ifaces(e, warn_iface, &o);
 	TABLE_FOREACH_GUEST (g, e->table)
 		warn_guest(&o, g);

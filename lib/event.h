@@ -40,7 +40,8 @@ struct route {
 	struct addr via;    /* unspecified: directly connected */
 	struct addr source; /* preferred source; unspecified: none */
 	uint8_t protocol;
-	uint8_t type; /* RTN_UNICAST ... */
+	uint8_t type;  /* RTN_UNICAST ... */
+	bool replaces; /* what else had its dst, table and metric is gone (NLM_F_REPLACE) */
 };
 
 #endif

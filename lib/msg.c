@@ -66,6 +66,7 @@ static const struct reason_info infos[REASON_COUNT] = {
 	[REASON_K09] = {"K09", "no-route",
 		"its host route is missing: another route is in the way, or "
 		"the kernel refused it"},
+	[REASON_K11] = {"K11", "uplink-down", "the uplink is absent or down"},
 	[REASON_TX] = {"TX", "not-sent", "the interface did not take the answer"},
 };
 

@@ -35,7 +35,8 @@ struct msg {
 	struct addr target;
 	bool has_lladdr; /* the link-layer address told inside: SLLAO, TLLAO, sha */
 	uint8_t lladdr[MAC_LEN];
-	bool announcement;                /* unsolicited: an NA with S=0, a gratuitous ARP */
+	uint8_t asker[MAC_LEN]; /* of an answer: what the asker told of itself (ARP's tha) */
+	bool announcement;      /* unsolicited: an NA with S=0, a gratuitous ARP */
 	bool solicited, override, router; /* flags of an NA */
 	bool has_nonce; /* RFC 7527: tells our guests' own solicitations when they come back (D02)
 			 */
@@ -95,6 +96,7 @@ enum reason {
 	REASON_D05,
 	REASON_K04,
 	REASON_K09,
+	REASON_K11,
 	REASON_TX, /* answered, and the interface did not take the frame */
 	REASON_COUNT
 };
@@ -142,8 +144,11 @@ struct codec {
 	 */
 	struct addr (*linklocal)(const uint8_t mac[MAC_LEN]);
 	enum reason own_lladdr; /* what a link-layer address that is the host's own is counted as */
-	enum reason conflict;   /* what a foreign claim to a guest's address is counted as */
-	enum reason announced;  /* what any other announcement is counted as */
+	/* An asker's address is learned by whoever hears the question (RFC 826), so one that is
+	 * another guest's is a conflict on a vif too, guard or not (H45). */
+	bool asking_claims;
+	enum reason conflict;  /* what a foreign claim to a guest's address is counted as */
+	enum reason announced; /* what any other announcement is counted as */
 	/* Is it the address of all hosts of this network? NULL where there are no such addresses.
 	 */
 	bool (*is_broadcast)(const struct addr *a, const struct prefix *network);

@@ -37,9 +37,11 @@ struct nl {
 	struct nl_handler handler;
 	int family;
 	uint32_t table;
+	uint8_t protocol;
 	struct mnl_socket *events;
 	struct nl_change *change;
-	uint32_t seq;                                                   /* of the last dump */
+	uint32_t seq;   /* of the last dump */
+	bool elsewhere; /* during the dump of all tables: those dumped already are passed over */
 	void (*proxy)(void *ctx, const struct addr *a, uint32_t index); /* during nl_proxies() */
 	void *proxy_ctx;
 	_Alignas(struct nlmsghdr) uint8_t buf[NL_BUFFER_SIZE];
@@ -66,7 +68,8 @@ static int events_filter(const struct nl *n)
 	return 0;
 }
 
-int nl_open(int family, uint32_t table, const struct nl_handler *handler, struct nl **ret)
+int nl_open(int family, uint32_t table, uint8_t protocol, const struct nl_handler *handler,
+	struct nl **ret)
 {
 	unsigned groups =
 		RTMGRP_LINK | (family == AF_INET ? RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE
@@ -77,7 +80,7 @@ int nl_open(int family, uint32_t table, const struct nl_handler *handler, struct
 	if (!n)
 		return -ENOMEM;
 	n->family = family;
-	n->table = table;
+	nl_set_routes(n, table, protocol);
 	n->handler = *handler;
 	err = nl_change_open(family, &n->change);
 	if (err == 0)
@@ -102,9 +105,10 @@ void nl_close(struct nl *n)
 	free(n);
 }
 
-void nl_set_table(struct nl *n, uint32_t table)
+void nl_set_routes(struct nl *n, uint32_t table, uint8_t protocol)
 {
 	n->table = table;
+	n->protocol = protocol;
 }
 
 int nl_fd(const struct nl *n)
@@ -116,6 +120,8 @@ static void route_present(void *ctx, const struct route *r)
 {
 	const struct nl *n = ctx;
 
+	if (n->elsewhere && (r->table == n->table || r->table == RT_TABLE_MAIN))
+		return;
 	n->handler.route(n->handler.ctx, r, true);
 }
 
@@ -148,13 +154,17 @@ static void message_handle(struct nl *n, const struct nlmsghdr *h)
 		if (n->proxy && nl_parse_proxy(h, n->family, &proxied, &index))
 			n->proxy(n->proxy_ctx, &proxied, index);
 		break;
-	case RTM_NEWROUTE: nl_parse_route(h, n->family, n->table, route_present, n); break;
-	case RTM_DELROUTE: nl_parse_route(h, n->family, n->table, route_absent, n); break;
+	case RTM_NEWROUTE:
+		nl_parse_route(h, n->family, n->table, n->protocol, route_present, n);
+		break;
+	case RTM_DELROUTE:
+		nl_parse_route(h, n->family, n->table, n->protocol, route_absent, n);
+		break;
 	}
 }
 
 /* Strict checking wants the header of the very type, and the rest zero (K05). */
-static struct nlmsghdr *dump_request(struct nl *n, uint16_t type, uint32_t table)
+static struct nlmsghdr *dump_request(struct nl *n, uint16_t type, uint32_t table, uint8_t protocol)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(n->buf);
 	struct ifaddrmsg *ifa;
@@ -181,7 +191,9 @@ static struct nlmsghdr *dump_request(struct nl *n, uint16_t type, uint32_t table
 	case RTM_GETROUTE:
 		rtm = mnl_nlmsg_put_extra_header(h, sizeof(*rtm));
 		rtm->rtm_family = (uint8_t)n->family;
-		mnl_attr_put_u32(h, RTA_TABLE, table);
+		rtm->rtm_protocol = protocol;
+		if (table)
+			mnl_attr_put_u32(h, RTA_TABLE, table);
 		break;
 	}
 	return h;
@@ -214,9 +226,9 @@ static int dump_read(struct nl *n, int len, bool *interrupted)
 }
 
 /* Returns 0, -EINTR where the dump was interrupted, or another -errno. */
-static int dump(struct nl *n, struct mnl_socket *s, uint16_t type, uint32_t table)
+static int dump(struct nl *n, struct mnl_socket *s, uint16_t type, uint32_t table, uint8_t protocol)
 {
-	const struct nlmsghdr *request = dump_request(n, type, table);
+	const struct nlmsghdr *request = dump_request(n, type, table, protocol);
 	bool interrupted = false;
 	int more;
 
@@ -241,13 +253,17 @@ static int dump_all(struct nl *n)
 
 	if (err < 0)
 		return err;
-	err = dump(n, s, RTM_GETLINK, 0);
+	err = dump(n, s, RTM_GETLINK, 0, 0);
 	if (err == 0)
-		err = dump(n, s, RTM_GETADDR, 0);
+		err = dump(n, s, RTM_GETADDR, 0, 0);
 	if (err == 0)
-		err = dump(n, s, RTM_GETROUTE, RT_TABLE_MAIN);
+		err = dump(n, s, RTM_GETROUTE, RT_TABLE_MAIN, 0);
 	if (err == 0 && n->table != RT_TABLE_MAIN)
-		err = dump(n, s, RTM_GETROUTE, n->table);
+		err = dump(n, s, RTM_GETROUTE, n->table, 0);
+	n->elsewhere = true; /* ours that an earlier configuration left in other tables */
+	if (err == 0)
+		err = dump(n, s, RTM_GETROUTE, 0, n->protocol);
+	n->elsewhere = false;
 	mnl_socket_close(s);
 	return err;
 }
@@ -276,7 +292,7 @@ int nl_proxies(
 		return err;
 	n->proxy = each;
 	n->proxy_ctx = ctx;
-	err = dump(n, s, RTM_GETNEIGH, 0);
+	err = dump(n, s, RTM_GETNEIGH, 0, 0);
 	n->proxy = NULL;
 	mnl_socket_close(s);
 	return err == -EINTR ? 0 : err; /* a change meanwhile: what is missed is seen next time */

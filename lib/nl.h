@@ -32,13 +32,15 @@ struct nl_handler {
 
 /*
  * Opens the sockets. family: whose addresses and routes are followed (AF_INET, AF_INET6; addresses
- * and destinations are v4-mapped for AF_INET). table: of the host routes. Returns 0 and *ret, or
- * -errno. Keeps the handler (copied).
+ * and destinations are v4-mapped for AF_INET). table and protocol: of the host routes; routes of
+ * this protocol are told of in whatever table they are. Returns 0 and *ret, or -errno. Keeps the
+ * handler (copied).
  */
-int nl_open(int family, uint32_t table, const struct nl_handler *handler, struct nl **ret);
+int nl_open(int family, uint32_t table, uint8_t protocol, const struct nl_handler *handler,
+	struct nl **ret);
 void nl_close(struct nl *n);
-void nl_set_table(struct nl *n, uint32_t table); /* after a reload; call nl_sync() then */
-int nl_fd(const struct nl *n);                   /* readable: call nl_receive() */
+void nl_set_routes(struct nl *n, uint32_t table, uint8_t protocol); /* then call nl_sync() */
+int nl_fd(const struct nl *n); /* readable: call nl_receive() */
 
 /* Dumps links, addresses and routes, between sync_begin and sync_end. Repeats a dump that was
  * interrupted. Returns 0 or -errno; then the caller tries again later. */

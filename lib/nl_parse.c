@@ -190,6 +190,7 @@ static void nexthops_each(const struct nlattr *multipath, int family, const stru
 		if (nh.rtnh_len < sizeof(nh) || nh.rtnh_len > left)
 			return;
 		r.oif = (uint32_t)nh.rtnh_ifindex;
+		r.replaces &= p == mnl_attr_get_payload(multipath); /* the others belong to it */
 		mnl_attr_for_each_payload(attrs, nh.rtnh_len - sizeof(nh))
 			nexthop_attr(attr, family, &r);
 		each(ctx, &r);
@@ -224,13 +225,13 @@ static bool route_read(const struct nlmsghdr *h, const struct rtmsg *rtm, struct
 	return has_dst;
 }
 
+/* Whatever stands where a host route of ours would: blackhole, throw, local ... have no way out. */
 static bool route_type_wanted(uint8_t type)
 {
-	return type == RTN_UNICAST || type == RTN_BLACKHOLE || type == RTN_UNREACHABLE ||
-	       type == RTN_PROHIBIT;
+	return type != RTN_MULTICAST && type != RTN_BROADCAST;
 }
 
-void nl_parse_route(const struct nlmsghdr *h, int family, uint32_t table,
+void nl_parse_route(const struct nlmsghdr *h, int family, uint32_t table, uint8_t protocol,
 	void (*each)(void *ctx, const struct route *r), void *ctx)
 {
 	static const uint8_t zero[4];
@@ -247,9 +248,11 @@ void nl_parse_route(const struct nlmsghdr *h, int family, uint32_t table,
 	r.table = rtm->rtm_table;
 	r.protocol = rtm->rtm_protocol;
 	r.type = rtm->rtm_type;
+	r.replaces = h->nlmsg_type == RTM_NEWROUTE && (h->nlmsg_flags & NLM_F_REPLACE);
 	if (!route_read(h, rtm, &r, &multipath))
 		return;
-	if (r.table == RT_TABLE_LOCAL || (r.table != RT_TABLE_MAIN && r.table != table))
+	if (r.table == RT_TABLE_LOCAL ||
+		(r.table != RT_TABLE_MAIN && r.table != table && r.protocol != protocol))
 		return;
 	if (r.type != RTN_UNICAST)
 		r.oif = 0; /* IPv6 names the loopback interface there */

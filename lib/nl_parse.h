@@ -23,11 +23,11 @@ bool nl_parse_address(const struct nlmsghdr *h, int family, struct hostaddr *ret
 bool nl_parse_proxy(const struct nlmsghdr *h, int family, struct addr *a, uint32_t *index);
 
 /*
- * RTM_NEWROUTE, RTM_DELROUTE of the family, of the main table or of `table`. Calls `each` once; for
- * a default route with several next hops once for each, because each is a gateway; otherwise such
- * a route has oif 0.
+ * RTM_NEWROUTE, RTM_DELROUTE of the family, of the main table, of `table`, or of `protocol`. Calls
+ * `each` once; for a default route with several next hops once for each, because each is a gateway;
+ * otherwise such a route has oif 0.
  */
-void nl_parse_route(const struct nlmsghdr *h, int family, uint32_t table,
+void nl_parse_route(const struct nlmsghdr *h, int family, uint32_t table, uint8_t protocol,
 	void (*each)(void *ctx, const struct route *r), void *ctx);
 
 /* NLMSG_ERROR: the error (0: an acknowledgement), and the kernel's words within h, or "". */

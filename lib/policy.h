@@ -50,6 +50,7 @@ struct route_policy {
 	struct addr source;
 };
 
+#define UPLINKS_MAX             64
 #define UPLINK_ANNOUNCE_DEFAULT 3
 #define UPLINK_ANNOUNCE_MAX     10
 #define UPLINK_RATE_DEFAULT     50000

@@ -155,6 +155,18 @@ void runtime_free(struct runtime *rt)
 	free(rt);
 }
 
+/* A `via` goes with its address. */
+static void drop_lost_via(struct spec *s)
+{
+	if (!s->has_via)
+		return;
+	for (size_t i = 0; i < s->nprefixes; i++)
+		if (prefix_is_exact(&s->prefixes[i]) && addr_equal(&s->prefixes[i].addr, &s->via))
+			return;
+	s->has_via = false;
+	s->via = addr_any;
+}
+
 /* Takes one guest in without the addresses, or all, that somebody else has. */
 static int load_one(struct runtime *rt, const struct spec *s,
 	void (*lost)(void *ctx, const struct spec *guest, const struct prefix *p,
@@ -178,6 +190,7 @@ static int load_one(struct runtime *rt, const struct spec *s,
 			lost(ctx, s, &s->prefixes[i], &owner->spec);
 	}
 	copy.nprefixes = kept;
+	drop_lost_via(&copy);
 	if (kept)
 		g = guest_new(&copy);
 	spec_free(&copy);
@@ -260,18 +273,6 @@ static int loss_compare(const void *a, const void *b)
 	if (by_name)
 		return by_name;
 	return (x->prefix > y->prefix) - (x->prefix < y->prefix);
-}
-
-/* A `via` goes with its address. */
-static void drop_lost_via(struct spec *s)
-{
-	if (!s->has_via)
-		return;
-	for (size_t i = 0; i < s->nprefixes; i++)
-		if (prefix_is_exact(&s->prefixes[i]) && addr_equal(&s->prefixes[i].addr, &s->via))
-			return;
-	s->has_via = false;
-	s->via = addr_any;
 }
 
 /* One guest's losses, in the order of its addresses. */

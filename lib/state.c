@@ -17,15 +17,17 @@
 
 #include "conf.h"
 
-#define FILE_MAX (256u << 20) /* bytes of a guest's file */
-#define POLL_MS  10           /* between two tries for the lock */
-#define SUFFIX   ".conf"
-#define END      "\n# end\n"
-#define IFINDEX  "\n# ifindex "
+#define FILE_MAX  (256u << 20) /* bytes of a guest's file */
+#define POLL_MS   10           /* between two tries for the lock */
+#define SUFFIX    ".conf"
+#define END       "\n# end\n"
+#define IFINDEX   "\n# ifindex "
+#define LOCK_NAME ".lock"
 
 struct state {
 	char *dir;
-	int fd;
+	int fd;   /* of the directory */
+	int lock; /* of the lock file in it */
 	int family;
 };
 
@@ -52,6 +54,26 @@ static int lock_wait(int fd, unsigned wait_ms)
 	return 0;
 }
 
+/*
+ * The lock stands on a file of its own, which nobody else may open: whoever can read a file can
+ * lock it. Made by root, it belongs to whom the directory belongs, so that a daemon of that user
+ * can open it too.
+ */
+static int lock_open(int dir)
+{
+	struct stat st;
+	int fd = openat(dir, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (geteuid() != 0 || (fstat(dir, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
 int state_open(const char *dir, int family, unsigned wait_ms, struct state **ret)
 {
 	struct state *s = calloc(1, sizeof(*s));
@@ -60,7 +82,7 @@ int state_open(const char *dir, int family, unsigned wait_ms, struct state **ret
 	if (!s)
 		return -ENOMEM;
 	s->family = family;
-	s->fd = -1;
+	s->fd = s->lock = -1;
 	s->dir = strdup(dir);
 	if (!s->dir)
 		goto fail;
@@ -69,7 +91,10 @@ int state_open(const char *dir, int family, unsigned wait_ms, struct state **ret
 		err = -errno;
 		goto fail;
 	}
-	err = lock_wait(s->fd, wait_ms);
+	err = s->lock = lock_open(s->fd);
+	if (err < 0)
+		goto fail;
+	err = lock_wait(s->lock, wait_ms);
 	if (err < 0)
 		goto fail;
 	*ret = s;
@@ -83,6 +108,8 @@ void state_close(struct state *s)
 {
 	if (!s)
 		return;
+	if (s->lock >= 0)
+		close(s->lock);
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s->dir);

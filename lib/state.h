@@ -7,8 +7,8 @@
  * have) and renames, so a reader sees the old or the new whole. Durable means over a crash or a
  * restart of the daemon, not over a reboot: nothing is synced to a disk.
  *
- * Who holds the lock (flock(2) on the directory itself) may write: a running daemon for its whole
- * life, or a control client while the daemon is stopped.
+ * Who holds the lock (flock(2) on the file .lock in it, mode 0600) may write: a running daemon for
+ * its whole life, or a control client while the daemon is stopped.
  */
 #ifndef STATE_H
 #define STATE_H

@@ -168,12 +168,27 @@ struct guest *table_guest_add(struct table *t, const char *name, enum origin ori
 		free(g);
 		return NULL;
 	}
+	g->namesake = g;
+	for (enum origin o = ORIGIN_CONFIG; o <= ORIGIN_COMMAND; o++) {
+		struct guest *other = o == origin ? NULL : table_guest(t, name, o);
+
+		if (!other)
+			continue;
+		g->namesake = other->namesake;
+		other->namesake = g;
+		break;
+	}
 	TAILQ_INSERT_TAIL(&t->guests, g, next);
 	return g;
 }
 
 void table_guest_del(struct table *t, struct guest *g)
 {
+	struct guest *before = g;
+
+	while (before->namesake != g)
+		before = before->namesake;
+	before->namesake = g->namesake;
 	tdelete(g, &t->by_name, guest_compare);
 	TAILQ_REMOVE(&t->guests, g, next);
 	guest_free(g);

@@ -24,7 +24,7 @@ struct iface;
 /* What the kernel has of the entry's host route, as far as we know. */
 enum route_state {
 	ROUTE_NONE,
-	ROUTE_OURS,    /* installed by us: route_oif, route_source, route_via */
+	ROUTE_OURS,    /* installed by us: route_oif, route_source */
 	ROUTE_FOREIGN, /* another protocol's through the same vif: as good as ours (K09) */
 	ROUTE_BLOCKED, /* another protocol's to elsewhere (K09) */
 	ROUTE_FAILED,  /* the kernel refused it; tried again on every event and every few seconds */
@@ -38,8 +38,8 @@ struct listed {
 	uint8_t announce_queued; /* enum announce_queue of the engine */
 	bool route_seen;         /* in the dump of a sync */
 	uint16_t host;           /* interfaces of the host that have this very address */
-	uint16_t route_source,
-		route_via; /* of the engine's list of next hops and sources; 0: none */
+	uint16_t route_source;   /* of the engine's list of sources; 0: none */
+	bool route_stale;        /* its next hop is no longer the guest's `via` */
 	uint32_t route_oif;
 	uint32_t generation; /* of the configuration that last mentioned it */
 	uint32_t id;         /* the table's own */
@@ -72,6 +72,7 @@ struct guest {
 	struct listed_list entries;
 	struct aside_list aside;
 	size_t nentries;
+	struct guest *namesake; /* a ring of the guests of this name, by origin; alone: itself */
 	TAILQ_ENTRY(guest) next;
 	LIST_ENTRY(guest) of_vif;
 };

@@ -18,12 +18,34 @@ for page in man/*.[0-9]; do
 	mandoc -T lint -W warning "$page" || complain "$page"
 done
 
-# every option of the grammar stands in the man page, the sample and the printer
-for option in guests-dir guests-file user group keep-routes pace announce source mld unlisted rate \
-	probe yield answer gateway guard vif addresses mac uplink route via protocol metric table; do
-	for file in man/ndproxyd.conf.5 etc/ndproxyd.conf lib/conf_print.c; do
-		grep -q -- "$option" "$file" || complain "option $option is missing in $file"
-	done
+# every option of the grammar stands in the man page, the samples and the printer
+options=(guests-dir guests-file user group keep-routes pace announce unlisted rate probe yield answer
+	gateway guard vif addresses mac uplink route via protocol metric table source)
+in_printer() {
+	grep -qE "$1( = |\", )" lib/conf_print.c || complain "option $1 is missing in lib/conf_print.c"
+}
+in_page() {
+	grep -q "^\.It Ic $1 = " man/ndproxyd.conf.5 || complain "option $1 is missing in man/ndproxyd.conf.5"
+}
+in_sample() { # DAEMON OPTION
+	grep -qE "^\s*#?$2 = " "etc/$1.conf" || complain "option $2 is missing in etc/$1.conf"
+}
+for option in "${options[@]}" mld; do
+	in_printer "$option"
+	in_page "$option"
+	in_sample ndproxyd "$option"
+	[ "$option" = mld ] || in_sample arpproxyd "$option"
+done
+# ... and what ARP has no twin of does not stand in its sample; source is also one of the routes
+for option in mld source; do
+	! sed -n '/^uplink /,/^}/p' etc/arpproxyd.conf | grep -qw "$option" ||
+		complain "option $option is ndproxyd's alone, and stands in etc/arpproxyd.conf"
+done
+
+# what the templates leave to `make install`
+placeholders=$(grep -oh '@[A-Z]*@' packaging/systemd/*.in | sort -u)
+for placeholder in $placeholders; do
+	grep -q "s|$placeholder|" Makefile || complain "the Makefile knows nothing of $placeholder"
 done
 
 # The layers: a module, and the headers of lib/ that its files may include besides their own.

@@ -90,6 +90,7 @@ static void test_encode(void **state)
 		m.dst = A(cases[n].dst);
 		m.target = A("192.0.2.34");
 		memcpy(m.eth_dst, "\2\0\0\0\0\1", MAC_LEN);
+		memcpy(m.asker, "\2\0\0\0\0\1", MAC_LEN);
 		memcpy(m.eth_src, "\2\0\0\0\0\3", MAC_LEN);
 		memcpy(m.lladdr, "\2\0\0\0\0\3", MAC_LEN);
 		memcpy(want, cases[n].bytes, 42);

@@ -80,12 +80,13 @@ static void on_route(void *ctx, bool add, const struct route *r)
 	w->routes[w->nroutes++].r = *r;
 }
 
-static void on_listen(void *ctx, struct iface *i, bool on)
+static bool on_listen(void *ctx, struct iface *i, bool on)
 {
 	struct world *w = ctx;
 
 	(void)i;
 	w->listening += on ? 1U : (unsigned)-1;
+	return on;
 }
 
 static const struct vif_policy *on_vif_policy(void *ctx, const char *name)
@@ -353,6 +354,7 @@ static void test_answer_fields(void **state)
 	struct world *w = world_new(&uplink);
 
 	(void)state;
+	address(w, 2, "2001:db8::9/64", false, true);
 	for (size_t n = 0; n < COUNT(cases); n++) {
 		struct uplink_policy p = {
 			.source = cases[n].policy, .source_address = A("2001:db8::9")};
@@ -783,6 +785,261 @@ static void test_resync(void **state)
 	world_free(w);
 }
 
+/* An address the uplink does not have is no source; one that is tentative is none either. */
+static void test_source_address(void **state)
+{
+	const struct uplink_policy p = {
+		.source = SOURCE_ADDRESS, .source_address = A("2001:db8::9")};
+	struct world *w = world_new(&p);
+	struct msg m = ask("2800:110:2::1", "2800:110:2::34", router_mac);
+
+	(void)state;
+	assert_int_equal(hear(w, "eth0", &m), REASON_N02);
+	address(w, 2, "2001:db8::9/64", true, true);
+	assert_int_equal(hear(w, "eth0", &m), REASON_N02);
+	address(w, 2, "2001:db8::9/64", false, true);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	world_free(w);
+}
+
+/* fe80::1 on a vif is not the uplink's: the router may be fe80::1 too. */
+static void test_linklocal_is_per_link(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct msg m = ask("fe80::1", "2800:110:2::34", router_mac);
+
+	(void)state;
+	address(w, 12, "fe80::1/64", false, true);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	m = ask("fe80::3", "2800:110:2::34", router_mac);
+	assert_int_equal(hear(w, "eth0", &m), REASON_H18);
+	m = ask("::", "fe80::1", guest_mac); /* another vif's: none of this guest's business */
+	assert_int_equal(hear(w, "vif1", &m), REASON_N21);
+	world_free(w);
+}
+
+/* Whoever lists the gateway, or a network with it, must not cut the host off (N10). */
+static void test_covers_gateway(void **state)
+{
+	static const char *const lists[][2] = {
+		{"2800:110:2::1", NULL}, {"2800:110:2::/120", NULL}, {"2800:110:2::/64", NULL}};
+	struct world *w = world_new(&uplink);
+	struct msg m = ask("2800:110:2::1", "2800:110:2::34", router_mac);
+	struct route dflt = {
+		.table = 254, .metric = 1024, .oif = 2, .via = A("2800:110:2::1"), .protocol = 3};
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(lists); n++) {
+		w->nroutes = 0;
+		guest(w, "bad", "vif2", ORIGIN_COMMAND, lists[n], false);
+		assert_int_equal(w->nroutes, 0);
+		assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	}
+	engine_route(w->e, w->now, &dflt, false); /* no gateway any more: as good as any */
+	assert_int_equal(w->nroutes, 1);
+	world_free(w);
+}
+
+/* `ip route replace`: the kernel tells of the new one alone. */
+static void test_routes_replaced(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct msg m = ask("2800:110:2::1", "2800:110:2::34", router_mac);
+	struct msg to_gateway = ask("2800:110:2::34", "fe80::9", guest_mac);
+	struct route foreign = w->routes[0].r, dflt = {.table = 254,
+						       .metric = 1024,
+						       .oif = 2,
+						       .via = A("fe80::9"),
+						       .protocol = 3,
+						       .replaces = true};
+
+	(void)state;
+	foreign.protocol = 4;
+	foreign.replaces = true;
+	w->nroutes = 0;
+	engine_route(w->e, w->now, &foreign, true); /* ours is gone; this one is as good */
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	engine_route(w->e, w->now, &foreign, false);
+	assert_int_equal(w->nroutes, 1);
+	assert_true(w->routes[0].add);
+	foreign.oif = 2;
+	engine_route(w->e, w->now, &foreign, true);
+	assert_int_equal(hear(w, "eth0", &m), REASON_K09);
+	foreign.oif = 11;
+	engine_route(w->e, w->now, &foreign, true);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	engine_route(w->e, w->now, &dflt, true);
+	assert_int_equal(hear(w, "vif1", &to_gateway), REASON_ANSWERED);
+	to_gateway = ask("2800:110:2::34", "2800:110:2::1", guest_mac);
+	hear(w, "vif1", &to_gateway);
+	assert_false(w->sent[0].router); /* on-link, and no gateway any more */
+	world_free(w);
+}
+
+/* The answer to an earlier wish is not taken for the answer to the last one. */
+static void test_routes_late_answer(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct route before = w->routes[0].r;
+
+	(void)state;
+	address(w, 2, "2800:110:2::3/64", false, false);
+	engine_route_done(w->e, w->now, true, &before, -EINVAL, "");
+	assert_true(engine_next(w->e) == UINT64_MAX); /* nothing to try again */
+	world_free(w);
+}
+
+/* An address that moves between a section and the guests-file is never lost, nor its guest left. */
+static void test_reload_between_origins(void **state)
+{
+	static const char *const list[] = {"2800:110:2::34", NULL};
+	struct world *w = world_new(&uplink);
+	struct prefix p = P("2800:110:2::34");
+	struct config_diff diff;
+
+	(void)state;
+	for (unsigned n = 0; n < 4; n++) {
+		enum origin origin = n % 2 ? ORIGIN_CONFIG : ORIGIN_FILE;
+		const char *name = n % 2 ? "section" : "line";
+
+		w->nroutes = 0;
+		engine_config_begin(w->e, &routes, 1000);
+		engine_config_uplink(w->e, "eth0", &uplink);
+		guest(w, name, "vif1", origin, list, true);
+		engine_config_end(w->e, w->now, &diff);
+		assert_string_equal(table_find(engine_table(w->e), &p)->guest->name, name);
+		assert_int_equal(table_count(engine_table(w->e)), 1);
+		assert_int_equal(engine_iface(w->e, "vif1")->nguests, 1);
+		if (n)
+			assert_int_equal(w->nroutes, 0);
+	}
+	world_free(w);
+}
+
+/* A configured source of host routes: right routes are recognised at start, and it is not used
+ * while it is tentative (K07). */
+static void test_routes_configured_source(void **state)
+{
+	struct route_policy policy = routes;
+	struct world *w = world_new(&uplink);
+	struct config_diff diff;
+	struct route right;
+
+	(void)state;
+	policy.has_source = true;
+	policy.source = A("2800:110:2::77");
+	address(w, 12, "2800:110:2::77/128", true, true);
+	w->nroutes = 0;
+	engine_config_begin(w->e, &policy, 1000);
+	engine_config_uplink(w->e, "eth0", &uplink);
+	guest(w, "one", "vif1", ORIGIN_CONFIG, (const char *const[]){"2800:110:2::34", NULL}, true);
+	engine_config_end(w->e, w->now, &diff);
+	engine_sync_begin(w->e);
+	link_set(w, 2, "eth0", uplink_mac, true, true);
+	link_set(w, 11, "vif1", vif_mac, true, true);
+	link_set(w, 12, "vif2", vif_mac, true, true);
+	address(w, 2, "2800:110:2::3/64", false, true);
+	address(w, 12, "2800:110:2::77/128", false, true);
+	right = w->routes[w->nroutes - 1].r;
+	right.source = policy.source;
+	w->nroutes = 0;
+	engine_route(w->e, w->now, &right, true);
+	engine_sync_end(w->e, w->now);
+	assert_int_equal(w->nroutes, 0);
+	address(w, 12, "2800:110:2::77/128", true, true); /* tentative again */
+	assert_true(w->nroutes == 2 && addr_is_unspecified(&w->routes[1].r.source));
+	world_free(w);
+}
+
+/* H60: what a guest's MACs are holds for its addresses of every origin. */
+static void test_namesake_macs(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct config_diff diff;
+	struct msg m = ask("2800:110:2::41", "2800:110:2::1", router_mac);
+	struct spec s;
+	char why[SPEC_WHY_MAX];
+
+	(void)state;
+	engine_config_begin(w->e, &routes, 1000);
+	engine_config_uplink(w->e, "eth0", &uplink);
+	spec_init(&s, ORIGIN_CONFIG);
+	assert_true(spec_set_name(&s, "one", why) && spec_set_vif(&s, "vif1", why) &&
+		    spec_add_prefix(&s, "2800:110:2::34", AF_INET6, why) &&
+		    spec_add_mac(&s, "02:00:00:00:00:34", why));
+	assert_int_equal(engine_config_guest(w->e, w->now, &s), 0);
+	engine_config_end(w->e, w->now, &diff);
+	spec_free(&s);
+	guest(w, "one", "vif1", ORIGIN_COMMAND, (const char *const[]){"2800:110:2::41", NULL},
+		false);
+	assert_int_equal(hear(w, "vif1", &m), REASON_H60);
+	m.src = A("fe80::1234");
+	assert_int_equal(hear(w, "vif1", &m), REASON_H60);
+	memcpy(m.eth_src, guest_mac, 6);
+	assert_int_equal(hear(w, "vif1", &m), REASON_ANSWERED);
+	world_free(w);
+}
+
+/* A renamed interface keeps its addresses, and nobody tells them again: a sync must. */
+static void test_rename_wants_sync(void **state)
+{
+	struct world *w = world_new(&uplink);
+
+	(void)state;
+	assert_false(engine_wants_sync(w->e));
+	link_set(w, 2, "tmp0", uplink_mac, true, true);
+	assert_true(engine_wants_sync(w->e));
+	assert_false(engine_wants_sync(w->e));
+	world_free(w);
+}
+
+/* K11: with the uplink down nothing is answered there, and `list` says so; back up, announced. */
+static void test_uplink_down(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct prefix p = P("2800:110:2::34");
+
+	(void)state;
+	link_set(w, 2, "eth0", uplink_mac, true, false);
+	assert_int_equal(table_find(engine_table(w->e), &p)->silent, REASON_K11);
+	link_set(w, 2, "eth0", uplink_mac, true, true);
+	assert_int_equal(table_find(engine_table(w->e), &p)->silent, REASON_ANSWERED);
+	world_free(w);
+}
+
+/* Behind another uplink a guest's addresses are arrivals (N11). */
+static void test_uplink_changed(void **state)
+{
+	static const uint8_t other_mac[6] = {2, 0, 0, 0, 0, 5};
+	const struct uplink_policy p = {.announce = 1};
+	struct world *w = world_new(&p);
+	struct config_diff diff;
+	struct spec s;
+	char why[SPEC_WHY_MAX];
+
+	(void)state;
+	link_set(w, 5, "eth1", other_mac, true, true);
+	tick_until(w, 10000);
+	for (unsigned n = 0; n < 3; n++) {
+		engine_config_begin(w->e, &routes, 1000);
+		engine_config_uplink(w->e, n % 2 ? "eth1" : "eth0", &p);
+		engine_config_uplink(w->e, n % 2 ? "eth0" : "eth1", &p);
+		spec_init(&s, ORIGIN_CONFIG);
+		assert_true(spec_set_name(&s, "one", why) && spec_set_vif(&s, "vif1", why) &&
+			    spec_set_uplink(&s, n ? "eth1" : "eth0", why) &&
+			    spec_add_prefix(&s, "2800:110:2::34", AF_INET6, why));
+		assert_int_equal(engine_config_guest(w->e, w->now, &s), 0);
+		engine_config_end(w->e, w->now, &diff);
+		spec_free(&s);
+		address(w, 5, "fe80::5/64", false, true);
+		tick_until(w, w->now + 5000);
+		assert_int_equal(w->nsent, n == 1); /* only when it has moved */
+		if (n == 1)
+			assert_string_equal(w->sent_on[0]->name, "eth1");
+	}
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -806,6 +1063,17 @@ int main(void)
 		cmocka_unit_test(test_announce),
 		cmocka_unit_test(test_announce_pace),
 		cmocka_unit_test(test_resync),
+		cmocka_unit_test(test_source_address),
+		cmocka_unit_test(test_linklocal_is_per_link),
+		cmocka_unit_test(test_covers_gateway),
+		cmocka_unit_test(test_routes_replaced),
+		cmocka_unit_test(test_routes_late_answer),
+		cmocka_unit_test(test_reload_between_origins),
+		cmocka_unit_test(test_routes_configured_source),
+		cmocka_unit_test(test_namesake_macs),
+		cmocka_unit_test(test_rename_wants_sync),
+		cmocka_unit_test(test_uplink_down),
+		cmocka_unit_test(test_uplink_changed),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -306,7 +306,7 @@ static struct seen parse_route(const struct nlmsghdr *h, int family, uint32_t ta
 {
 	struct seen s = {.n = 0};
 
-	nl_parse_route(h, family, table, route_seen, &s);
+	nl_parse_route(h, family, table, 250, route_seen, &s);
 	return s;
 }
 
@@ -387,7 +387,8 @@ static void test_route_selection(void **state)
 		{"the attribute counts", RTN_UNICAST, 254, 301, 0, 0, 0, 0},
 		{"another", RTN_UNICAST, 100, 0, 0, 0, 0, 0},
 		{"local", RTN_UNICAST, 255, 0, 0, 0, 0, 0},
-		{"local, by type", RTN_LOCAL, 254, 0, 0, 0, 0, 0},
+		{"local, by type", RTN_LOCAL, 254, 0, 0, 0, 1, 0},
+		{"throw", RTN_THROW, 254, 0, 0, 0, 1, 0},
 		{"multicast", RTN_MULTICAST, 254, 0, 0, 0, 0, 0},
 		{"blackhole", RTN_BLACKHOLE, 254, 0, 0, 0, 1, 0},
 		{"unreachable", RTN_UNREACHABLE, 254, 0, 0, 0, 1, 0},
