@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 
+#define FD_RESERVE    16
 #define SETTLE_ROUNDS 4
 #define SYNC_RETRY_S  1
 
@@ -102,6 +104,14 @@ static void listener_close(struct app *a, struct iface *i)
 	free(l);
 }
 
+/* Listeners leave some file descriptors for the control socket, dumps and state files. */
+static bool has_room(int fd)
+{
+	struct rlimit l;
+
+	return getrlimit(RLIMIT_NOFILE, &l) < 0 || (rlim_t)fd + FD_RESERVE < l.rlim_cur;
+}
+
 static int listener_open(struct app *a, struct iface *i)
 {
 	struct listener *l = calloc(1, sizeof(*l));
@@ -113,6 +123,10 @@ static int listener_open(struct app *a, struct iface *i)
 	l->iface = i;
 	r = packet_open(i->link.index, a->codec->ethertype,
 		i->is_uplink ? &a->codec->uplink_filter : &a->codec->vif_filter, &l->packet);
+	if (r == 0 && !has_room(packet_fd(l->packet))) {
+		packet_close(l->packet);
+		r = -EMFILE;
+	}
 	if (r < 0) {
 		free(l);
 		return r;
@@ -308,7 +322,7 @@ void app_host_warnings(
 	host_check(a->codec, NULL, false, each, ctx);
 	engine_ifaces(a->engine, warn_iface, &w);
 	r = nl_proxies(a->wiring->nl, warn_proxy, &w);
-	if (r < 0)
+	if (r < 0 && log_limited(&a->wiring->limit, app_now()))
 		log_error("netlink: cannot read the kernel's proxy entries: %s", strerror(-r));
 }
 
