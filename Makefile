@@ -15,7 +15,7 @@ BUILD_PACKAGES = gcc make libc6-dev pkg-config libmnl-dev libcap-ng-dev libconfu
 	libev-dev libjansson-dev libsystemd-dev
 DEMO_PACKAGES = $(BUILD_PACKAGES) iproute2 nftables iputils-ping procps util-linux
 CHECK_PACKAGES = $(DEMO_PACKAGES) libcmocka-dev perl python3 python3-scapy iputils-arping \
-	tcpdump libcap2-bin
+	libnet1 libpcap0.8 tcpdump libcap2-bin
 LINT_PACKAGES = $(BUILD_PACKAGES) clang-format shellcheck mandoc
 FUZZ_PACKAGES = $(BUILD_PACKAGES) clang libclang-rt-dev
 
@@ -118,6 +118,7 @@ demo: deps-demo
 # Both builds, plain and sanitized, run the same suite. JOBS labs at a time; each is a world of its own.
 JOBS ?= 2
 check: deps-check
+	@tests/habets.sh
 	@$(MAKE) --no-print-directory all unit fuzz-replay
 	@$(MAKE) --no-print-directory SAN=1 all unit fuzz-replay
 	@BUILD=$(B) prove --jobs $(JOBS) --timer --merge $(UNIT_TESTS) $(REPLAYS) tests/net/*.t

@@ -1,5 +1,5 @@
 #!/bin/bash
-# demo.sh: shows, for a person to read, what the daemon does: `make demo`.
+# demo.sh: shows, for a person to read, what the two daemons do: `make demo`.
 #
 # Everything happens in namespaces of its own (tests/net/lib.sh draws them); whatever ends this
 # script, nothing is left behind. KEEP=1 stops at the end, in a shell inside the lab. The exit status is 0
@@ -39,7 +39,7 @@ show() { # NODE COMMAND...
 need() {
 	local tool
 
-	for tool in "$NDPROXYD" "$NDPROXYCTL" ip nft ping sysctl; do
+	for tool in "$NDPROXYD" "$NDPROXYCTL" "$ARPPROXYD" "$ARPPROXYCTL" ip nft ping sysctl; do
 		command -v "$tool" >/dev/null || {
 			echo "demo: $tool is missing; \`make demo\` builds, and installs what is needed" >&2
 			exit 1
@@ -49,88 +49,110 @@ need() {
 
 NODES=(router dom0 guest1 guest2)
 
-# The matrix of pings; LAST_OK and LAST_ALL count.
-matrix() {
-	local from to ms cell
-
-	LAST_OK=0 LAST_ALL=0
-	while read -r from to ms; do
-		LAST_ALL=$((LAST_ALL + 1))
-		if [[ $ms == - ]]; then
-			cell="${RED}no answer$PLAIN"
-		else
-			LAST_OK=$((LAST_OK + 1))
-			cell="${GREEN}answered$PLAIN after $ms ms"
-		fi
-		printf '   %-6s ping %-7s %-17s %s\n' "$from" "$to" "${LAB_ADDR[$to]}" "$cell"
-	done < <(ping_pairs "${NODES[@]}")
-}
-
-without_daemon() {
-	heading "1. Without the daemon: who reaches whom"
-	matrix
-	if ((LAST_OK == 2)); then
-		holds "only the router and the host reach each other ($LAST_OK of $LAST_ALL)"
+# The matrix of pings in both families; LAST_OK and LAST_ALL count.
+cell() { # MILLISECONDS|-
+	LAST_ALL=$((LAST_ALL + 1))
+	if [[ $1 == - ]]; then
+		CELL="${RED}no answer      $PLAIN"
 	else
-		broken "$LAST_OK of $LAST_ALL pings were answered; 2 were expected"
+		LAST_OK=$((LAST_OK + 1))
+		printf -v CELL '%s%7s ms     %s' "$GREEN" "$1" "$PLAIN"
 	fi
 }
 
-start() {
-	heading "2. The daemon starts; this is all of its configuration"
+matrix() {
+	local from to ms6 ms4
+
+	LAST_OK=0 LAST_ALL=0
+	printf '   %-24s %-15s%s\n' "" "  by IPv6" "  by IPv4"
+	while read -r from to ms6 _ _ ms4; do
+		cell "$ms6"
+		printf '   %-6s pings %-12s %s' "$from" "$to" "$CELL"
+		cell "$ms4"
+		printf '%s\n' "$CELL"
+	done < <(paste -d' ' <(ping_pairs -6 "${NODES[@]}") <(ping_pairs -4 "${NODES[@]}"))
+}
+
+without_daemon() {
+	heading "1. Without the daemons: who reaches whom"
+	matrix
+	if ((LAST_OK == 4)); then
+		holds "only the router and the host reach each other ($LAST_OK of $LAST_ALL)"
+	else
+		broken "$LAST_OK of $LAST_ALL pings were answered; 4 were expected"
+	fi
+}
+
+start_one() {
 	daemon_conf <<-EOT
 		uplink "$LAB_UPLINK" { }
 
 		guest "vt1" {
 		    vif       = "vif11.0"
-		    addresses = { "${LAB_ADDR[guest1]}" }
+		    addresses = { "$(address_of "$LAB_FAMILY" guest1)" }
 		}
 
 		guest "vt2" {
 		    vif       = "vif12.0"
-		    addresses = { "${LAB_ADDR[guest2]}" }
+		    addresses = { "$(address_of "$LAB_FAMILY" guest2)" }
 		}
 	EOT
+	printf 'dom0# cat %s.conf\n' "$LAB_NAME"
 	sed 's/^/   /' "$LAB_CONF"
-	printf 'dom0# ndproxyd -f -c ndproxyd.conf\n'
+	printf 'dom0# %s -f -c %s.conf\n' "$LAB_NAME" "$LAB_NAME"
 	if ! daemon_start; then
-		broken "the daemon starts"
+		broken "$LAB_NAME starts"
 		exit 1
 	fi
 	holds "it runs, as process $LAB_DAEMON of the lab"
 }
 
-with_daemon() {
+start() {
+	heading "2. The daemons start: ndproxyd for IPv6, arpproxyd for IPv4; this is all of their configuration"
+	both start_one
+}
+
+forget() {
 	local node
 
-	heading "3. With the daemon: who reaches whom (all forget their neighbours first)"
 	for node in "${NODES[@]}"; do
-		ip -n "$node" -6 neigh flush all >/dev/null 2>&1
-	done
+		ip -n "$node" -6 neigh flush all
+		ip -n "$node" -4 neigh flush all
+	done >/dev/null 2>&1
+}
+
+with_daemon() {
+	heading "3. With the daemons: who reaches whom (all forget their neighbours first)"
+	forget
 	matrix
 	if ((LAST_OK == LAST_ALL)); then
-		holds "everybody reaches everybody ($LAST_OK of $LAST_ALL)"
+		holds "everybody reaches everybody, in both families ($LAST_OK of $LAST_ALL)"
 	else
 		broken "$((LAST_ALL - LAST_OK)) of $LAST_ALL pings had no answer"
 	fi
 }
 
-first_answer() {
+first_answers() { # -4|-6
 	local i ms
 
-	heading "4. The time to the first answer: the router forgets guest1, then pings it once; 20 times"
 	for ((i = 0; i < 20; i++)); do
-		first_ping router "${LAB_ADDR[guest1]}"
+		first_ping router "$(address_of "$1" guest1)"
 	done >"$LAB_DIR/first"
 	ms=$(median <"$LAB_DIR/first")
-	printf '   milliseconds: %s\n' "$(sort -n "$LAB_DIR/first" | tr '\n' ' ')"
+	printf '   IPv%s, milliseconds: %s\n' "${1#-}" "$(sort -n "$LAB_DIR/first" | tr '\n' ' ')"
 	if (($(wc -l <"$LAB_DIR/first") < 20)); then
-		broken "each first ping is answered"
+		broken "IPv${1#-}: each first ping is answered"
 	elif awk "BEGIN { exit !($ms < 5) }"; then
-		holds "median $ms ms (the kernel's own proxy: some 800 ms)"
+		holds "IPv${1#-}: median $ms ms (the kernel's own proxy: some 800 ms)"
 	else
-		broken "median $ms ms; below 5 ms was expected"
+		broken "IPv${1#-}: median $ms ms; below 5 ms was expected"
 	fi
+}
+
+first_answer() {
+	heading "4. The time to the first answer: the router forgets guest1, then pings it once; 20 times"
+	first_answers -6
+	first_answers -4
 }
 
 # NODE's entry for ADDRESS has MAC.
@@ -143,40 +165,55 @@ entry() { # NODE ADDRESS MAC WHOSE
 }
 
 tables() {
-	local guest vif
+	local family guest vif
 
 	heading "5. Neighbour tables: nobody configured any of this by hand"
-	show router ip -6 neigh show dev eth0
-	entry router "${LAB_ADDR[guest1]}" "$LAB_UPLINK_MAC" "the uplink's MAC"
-	entry router "${LAB_ADDR[guest2]}" "$LAB_UPLINK_MAC" "the uplink's MAC"
+	show router ip neigh show dev eth0
+	for guest in guest1 guest2; do
+		for family in -6 -4; do
+			entry router "$(address_of $family $guest)" "$LAB_UPLINK_MAC" "the uplink's MAC"
+		done
+	done
 	for guest in guest1 guest2; do
 		vif=vif1${guest#guest}.0
-		show $guest ip -6 neigh show dev eth0
-		entry $guest "$LAB_ROUTER" "$(mac_of dom0 "$vif")" "$vif's MAC"
+		show $guest ip neigh show dev eth0
+		for family in -6 -4; do
+			entry $guest "$(address_of $family router)" "$(mac_of dom0 "$vif")" "$vif's MAC"
+		done
 	done
 
-	heading "6. Host routes: made and kept by the daemon (protocol 168)"
-	show dom0 ip -6 route show proto 168
+	heading "6. Host routes: made and kept by the daemons (protocol 168)"
+	both routes
+}
+
+routes() { # of the daemon in use
+	local guest
+
+	show dom0 ip "$LAB_FAMILY" route show proto 168
 	for guest in guest1 guest2; do
-		if host_routes | grep -q "^${LAB_ADDR[$guest]} dev vif1${guest#guest}.0 "; then
-			holds "a route to $guest"
+		if host_routes | grep -q "^$(address_of "$LAB_FAMILY" $guest) dev vif1${guest#guest}.0 "; then
+			holds "$LAB_NAME: a route to $guest"
 		else
-			broken "there is a route to $guest"
+			broken "$LAB_NAME: there is a route to $guest"
 		fi
 	done
 }
 
 control() {
+	heading "7. What the daemons say of themselves"
+	both control_one
+}
+
+control_one() {
 	local state
 
-	heading "7. What the daemon says of itself"
-	printf 'dom0# ndproxyctl list\n'
+	printf 'dom0# %s list\n' "${LAB_CTL##*/}"
 	ctl list | sed 's/^/   /'
 	state=$(ctl -j list | tr -d ' \n' | grep -o '"answering":true' | wc -l)
 	if [[ $state == 2 ]]; then
-		holds "both addresses are answered"
+		holds "$LAB_NAME: both addresses are answered"
 	else
-		broken "both addresses are answered"
+		broken "$LAB_NAME: both addresses are answered"
 	fi
 }
 
@@ -194,7 +231,9 @@ need
 cat <<EOT
    router                switch             Dom0                          guests
  2800:110:2::1   ====  1 MAC/port  ====  uplink eth0   vif11.0 ======= eth0  2800:110:2::34/64  gw 2800:110:2::1
-                                         2800:110:2::3  vif12.0 ======= eth0  2800:110:2::36/64  gw 2800:110:2::1
+ 192.0.2.1                               2800:110:2::3                       192.0.2.34/24      gw 192.0.2.1
+                                         192.0.2.3     vif12.0 ======= eth0  2800:110:2::36/64  gw 2800:110:2::1
+                                                                             192.0.2.36/24      gw 192.0.2.1
 
 All of it lives in network namespaces of its own; nothing of this machine is touched.
 EOT
@@ -215,13 +254,17 @@ if [[ -n ${KEEP:-} ]]; then
 	heading "KEEP=1: a shell in the lab"
 	lab_shell
 fi
-if ! daemon_stop; then
-	broken "the daemon stops cleanly"
+stop_one() {
+	daemon_stop || broken "$LAB_NAME stops cleanly"
+}
+log_one() {
+	printf '%s:\n' "$LAB_NAME"
 	daemon_log
-fi
+}
+both stop_one
 if ((WRONG)); then
-	heading "$WRONG of the claims did not hold; the daemon's log:"
-	daemon_log
+	heading "$WRONG of the claims did not hold; the daemons' logs:"
+	both log_one
 	exit 1
 fi
 heading "All of it held."

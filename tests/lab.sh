@@ -1,22 +1,23 @@
 #!/bin/bash
 # lab.sh: the lab of the tests and the demo as a shell to play in; see tests/net/lib.sh.
 #
-# tests/lab.sh [-n] [-c FILE]: -n without the daemon, -c with a configuration of one's own. The
-# LAB_* settings named in tests/net/lib.sh may be given in the environment.
+# tests/lab.sh [-n] [-c FILE] [-a FILE]: -n without the daemons, -c with a configuration of one's own for
+# ndproxyd, -a for arpproxyd. The LAB_* settings named in tests/net/lib.sh may be given in the environment.
 
 # shellcheck source-path=SCRIPTDIR source=net/lib.sh
 . "$(dirname "$0")/net/lib.sh"
 
 usage() {
-	echo "usage: tests/lab.sh [-n] [-c FILE]" >&2
+	echo "usage: tests/lab.sh [-n] [-c FILE] [-a FILE]" >&2
 	exit 2
 }
 
 RUN=1
-while getopts nc: option; do
+while getopts nc:a: option; do
 	case $option in
 	n) RUN= ;;
-	c) daemon_conf <"$OPTARG" || exit 1 ;;
+	c) ndp daemon_conf <"$OPTARG" || exit 1 ;;
+	a) arp daemon_conf <"$OPTARG" || exit 1 ;;
 	*) usage ;;
 	esac
 done
@@ -27,19 +28,21 @@ lab_up || {
 	echo "lab: the lab could not be made" >&2
 	exit 1
 }
-[[ -s $LAB_CONF ]] || daemon_conf <<-EOT
-	uplink "$LAB_UPLINK" { }
-	guest "vt1" { vif = "vif11.0" addresses = { "${LAB_ADDR[guest1]}" } }
-	guest "vt2" { vif = "vif12.0" addresses = { "${LAB_ADDR[guest2]}" } }
-EOT
-if [[ -n $RUN ]]; then
-	if [[ -x $NDPROXYD ]]; then
-		daemon_start && echo "The daemon runs."
+start() { # the daemon in use
+	[[ -s $LAB_CONF ]] || daemon_conf <<-EOT
+		uplink "$LAB_UPLINK" { }
+		guest "vt1" { vif = "vif11.0" addresses = { "$(address_of "$LAB_FAMILY" guest1)" } }
+		guest "vt2" { vif = "vif12.0" addresses = { "$(address_of "$LAB_FAMILY" guest2)" } }
+	EOT
+	[[ -n $RUN ]] || return 0
+	if [[ -x $LAB_PROGRAM ]]; then
+		daemon_start && echo "$LAB_NAME runs."
 	else
-		echo "$NDPROXYD is not there (make builds it): the lab alone."
+		echo "$LAB_PROGRAM is not there (make builds it)."
 	fi
-fi
+}
+both start
 for node in "${LAB_NODES[@]}"; do
-	printf '%-8s %s\n' "$node" "${LAB_ADDR[$node]:-}"
+	printf '%-8s %-18s %s\n' "$node" "${LAB_ADDR[$node]:-}" "${LAB_ADDR4[$node]:-}"
 done
 lab_shell

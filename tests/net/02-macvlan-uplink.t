@@ -8,7 +8,12 @@
 LAB_UPLINK_KIND=macvlan LAB_UPLINK=wan7 LAB_UPLINK_MAC=52:54:00:ab:cd:ef LAB_ROUTER_MAC=00:00:5e:00:02:07
 LAB_VIF_MAC=4a:5b:6c:7d:8e:9f
 LAB_ROUTER=2001:db8:77:5::ffff:1 LAB_HOST=2001:db8:77:5::a:b LAB_LEN=56
-LAB_GUESTS=("web tap7 2001:db8:77:5:1:2:3:4" "mail vethX 2001:db8:77:42::2" "dns ve1.0 2001:db8:77::5:0:9")
+LAB_ROUTER4=198.51.100.254 LAB_HOST4=198.51.100.129 LAB_LEN4=25
+LAB_GUESTS=(
+	"web tap7 2001:db8:77:5:1:2:3:4 198.51.100.130"
+	"mail vethX 2001:db8:77:42::2 198.51.100.131"
+	"dns ve1.0 2001:db8:77::5:0:9 198.51.100.253"
+)
 lab_up || bail "no lab"
 
 # How many of 64 solicited-node groups get through to the uplink? A listener of our own, without a
@@ -72,5 +77,22 @@ daemon_end KILL
 is "$(groups_heard)" "$before" "after a kill the filter is as it was"
 pass "the daemon starts again after a kill" daemon_start
 unlike "$(first_ping router "${LAB_ADDR[web]}")" '^$' "and answers"
+
+# ARP through the same uplink
+arp daemon_conf <<'EOT'
+uplink "wan7" { }
+guest "web" { vif = "tap7" addresses = { "198.51.100.130" } }
+guest "mail" { vif = "vethX" addresses = { "198.51.100.131" } }
+guest "dns" { vif = "ve1.0" addresses = { "198.51.100.253" } }
+EOT
+pass "arpproxyd starts" arp daemon_start || bail "no daemon"
+while read -r from to ms; do
+	unlike "$ms" '^-$' "IPv4: $from reaches $to"
+done < <(ping_pairs -4 router dom0 web mail dns)
+for guest in web mail dns; do
+	is "$(neigh_mac router "${LAB_ADDR4[$guest]}")" "$LAB_UPLINK_MAC" "router: $guest is at the macvlan's MAC, by ARP"
+	unlike "$(first_ping router "${LAB_ADDR4[$guest]}")" '^$' "the first ping of a cold router to $guest, by IPv4"
+done
+is "$(neigh_mac web "$LAB_ROUTER4")" "$LAB_VIF_MAC" "web: the router is at the vif's MAC, by ARP"
 
 done_testing

@@ -1,21 +1,28 @@
 #!/bin/bash
 # 08-badconf: every kind of mistake in a configuration is refused with one line that names the place, exit
 # status 1 and nothing of it in force: checked with -n, at a start, and at a reload.
+#
+# 08-badconf.t [ndproxyd|arpproxyd]: the same for either; 16-arp-badconf.t is the latter.
 
-# shellcheck disable=SC2317 # functions that wait_for and pass call
+# shellcheck disable=SC2086,SC2317 # an address is one word; functions that wait_for and pass call
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # shellcheck disable=SC2034 # for lab_up
-LAB_GUESTS=("guest1 vif11.0 2800:110:2::34")
+LAB_GUESTS=("guest1 vif11.0 2800:110:2::34 192.0.2.34")
 lab_up || bail "no lab"
 BAD=$LAB_DIR/bad.conf
 GOOD=$LAB_DIR/good.conf
 mkdir "$LAB_DIR/conf.d"
+daemon_use "${1:-ndproxyd}"
+case $LAB_NAME in
+ndproxyd) GUEST=2800:110:2::34 N=2001:db8:: SAME=2001:0db8::0005 BITS=128 BLOCK=2001:db8:5::/64 ;;
+arpproxyd) GUEST=192.0.2.34 N=198.51.100. SAME=198.51.100.5/32 BITS=32 BLOCK=203.0.113.64/26 ;;
+esac
 
-cat >"$GOOD" <<'EOT'
+cat >"$GOOD" <<EOT
 uplink "eth0" { }
-guest "vt1" { vif = "vif11.0" addresses = { "2800:110:2::34" } }
+guest "vt1" { vif = "vif11.0" addresses = { "$GUEST" } }
 EOT
 daemon_conf <"$GOOD"
 pass "a good configuration starts" daemon_start || bail "no daemon"
@@ -24,7 +31,7 @@ GOOD_LIST=$(ctl -j list)
 LAB_DAEMON_SOCK=$LAB_SOCK
 
 check() { # ARGUMENT...
-	in_ns dom0 timeout 20 "$NDPROXYD" "$@" >"$LAB_DIR/stdout" 2>"$LAB_OUT"
+	in_ns dom0 timeout 20 "$LAB_PROGRAM" "$@" >"$LAB_DIR/stdout" 2>"$LAB_OUT"
 }
 # What went wrong with one refusal, on stdout; nothing where all is well. $1: place as a regular expression
 judge() { # PLACE STATUS
@@ -56,7 +63,7 @@ refusal() { # PLACE
 	judge "$1" $? | sed 's/^/at a start: /'
 	[[ ! -e $LAB_DIR/bad.sock ]] || echo "at a start: a socket was left"
 	ln -sfT "$BAD" "$LAB_CONF"
-	reload_refused "${1/bad/ndproxyd}"
+	reload_refused "${1/bad/$LAB_NAME}"
 }
 
 # refused DESCRIPTION LINE: $BAD has the configuration; LINE is where its mistake is ("-": no line)
@@ -92,7 +99,7 @@ in_guest() {
 		guest "vt2" {
 			vif = "vif12.0"
 			$2
-			addresses = { "2001:db8::5" }
+			addresses = { "${N}5" }
 		}
 	EOT
 }
@@ -135,32 +142,58 @@ on_top() {
 }
 
 # addresses
-address "not an address" 2001:db8::g
+address "not an address" ${N}g
 address "an empty address" ""
-address "an address of the other family" 192.0.2.1
-address "a v4-mapped address" ::ffff:192.0.2.1
-address "a link-local address" fe80::1
-address "a multicast address" ff02::1
-address "the loopback address" ::1
-address "the unspecified address" ::
-address "the default route" ::/0
-address "host bits in a prefix" 2001:db8::1/64
-address "a prefix length beyond 128" 2001:db8::/129
-address "a negative prefix length" 2001:db8::/-1
-address "no prefix length" 2001:db8::/
-address "a zone" 2001:db8::1%eth0
-address "blanks around it" " 2001:db8::5"
-bad "host bits: the message names the network" 1 <<<'guest "g" { vif = "v" addresses = { "2001:db8:1:2:3::/64" } } uplink "eth0" { }'
+address "no prefix length" ${N}/
+address "a negative prefix length" ${N}0/-1
+address "a prefix length beyond $BITS" ${N}0/$((BITS + 1))
+address "an interface" ${N}1%eth0
+address "blanks around it" " ${N}5"
+case $LAB_NAME in
+ndproxyd)
+	address "an address of the other family" 192.0.2.1
+	address "a v4-mapped address" ::ffff:192.0.2.1
+	address "a link-local address" fe80::1
+	address "a multicast address" ff02::1
+	address "the loopback address" ::1
+	address "the unspecified address" ::
+	address "the default route" ::/0
+	address "host bits in a prefix" 2001:db8::1/64
+	HOSTBITS=2001:db8:1:2:3::/64 NETWORK=2001:db8:1:2::/64
+	;;
+arpproxyd)
+	address "an address of the other family" 2001:db8::1
+	address "a network of the other family" 2001:db8::/64
+	address "a link-local address" 169.254.0.1
+	address "a link-local network" 169.254.0.0/16
+	address "a multicast address" 224.0.0.1
+	address "a multicast network" 232.0.0.0/8
+	address "the loopback address" 127.0.0.1
+	address "a loopback network" 127.0.0.0/8
+	address "the unspecified address" 0.0.0.0
+	address "the broadcast address" 255.255.255.255
+	address "the default route" 0.0.0.0/0
+	address "host bits in a prefix" 198.51.100.1/24
+	address "three numbers" 198.51.100
+	address "five numbers" 198.51.100.1.1
+	address "a number beyond 255" 198.51.100.256
+	address "a number in octal" 198.51.100.010
+	address "a number in hexadecimal" 198.51.100.0x10
+	address "a netmask" 198.51.100.0/255.255.255.0
+	HOSTBITS=198.51.100.77/26 NETWORK=198.51.100.64/26
+	;;
+esac
+bad "host bits: the message names the network" 1 <<<"guest \"g\" { vif = \"v\" addresses = { \"$HOSTBITS\" } } uplink \"eth0\" { }"
 check -n -c "$BAD"
-like "$(cat "$LAB_OUT")" '2001:db8:1:2::/64' "indeed"
-bad "an address twice in one guest" 2 <<'EOT'
+like "$(cat "$LAB_OUT")" "$NETWORK" "indeed"
+bad "an address twice in one guest" 2 <<EOT
 uplink "eth0" { }
-guest "a" { vif = "v1" addresses = { "2001:db8::5", "2001:0db8::0005" } }
+guest "a" { vif = "v1" addresses = { "${N}5", "$SAME" } }
 EOT
-bad "an address twice in two guests" 3 <<'EOT'
+bad "an address twice in two guests" 3 <<EOT
 uplink "eth0" { }
-guest "a" { vif = "v1" addresses = { "2001:db8::5" } }
-guest "b" { vif = "v2" addresses = { "2001:db8::5" } }
+guest "a" { vif = "v1" addresses = { "${N}5" } }
+guest "b" { vif = "v2" addresses = { "${N}5" } }
 EOT
 check -n -c "$BAD"
 like "$(cat "$LAB_OUT")" ':3:.*:2|:2.*:3' "both places are named"
@@ -174,46 +207,46 @@ guest "a" { vif = "v1" addresses = { } }
 EOT
 
 # guests
-bad "a guest twice" 3 <<'EOT'
+bad "a guest twice" 3 <<EOT
 uplink "eth0" { }
-guest "a" { vif = "v1" addresses = { "2001:db8::5" } }
-guest "a" { vif = "v2" addresses = { "2001:db8::6" } }
+guest "a" { vif = "v1" addresses = { "${N}5" } }
+guest "a" { vif = "v2" addresses = { "${N}6" } }
 EOT
-bad "a guest without a name" 2 <<'EOT'
+bad "a guest without a name" 2 <<EOT
 uplink "eth0" { }
-guest { vif = "v1" addresses = { "2001:db8::5" } }
+guest { vif = "v1" addresses = { "${N}5" } }
 EOT
-on_top "a guest's name with a blank" 'guest "a b" { addresses = { "2001:db8::5" } }'
-on_top "a guest's name that is a path" 'guest "../x" { addresses = { "2001:db8::5" } }'
-on_top "a guest's name too long" "guest \"$(printf '%065d' 0)\" { addresses = { \"2001:db8::5\" } }"
-on_top "an empty guest's name" 'guest "" { addresses = { "2001:db8::5" } }'
-bad "an option twice" 4 <<'EOT'
+on_top "a guest's name with a blank" "guest \"a b\" { addresses = { \"${N}5\" } }"
+on_top "a guest's name that is a path" "guest \"../x\" { addresses = { \"${N}5\" } }"
+on_top "a guest's name too long" "guest \"$(printf '%065d' 0)\" { addresses = { \"${N}5\" } }"
+on_top "an empty guest's name" "guest \"\" { addresses = { \"${N}5\" } }"
+bad "an option twice" 4 <<EOT
 uplink "eth0" { }
 guest "a" {
 	vif = "v1"
 	vif = "v2"
-	addresses = { "2001:db8::5" }
+	addresses = { "${N}5" }
 }
 EOT
-bad "a vif's name too long" 2 <<'EOT'
+bad "a vif's name too long" 2 <<EOT
 uplink "eth0" { }
-guest "a" { vif = "abcdefghijklmnop" addresses = { "2001:db8::5" } }
+guest "a" { vif = "abcdefghijklmnop" addresses = { "${N}5" } }
 EOT
 in_guest "an unknown option" 'colour = "red"'
 in_guest "not a MAC" 'mac = { "00:16:3e:00:00" }'
 in_guest "a multicast MAC" 'mac = { "01:00:5e:00:00:01" }'
 in_guest "route neither true nor false" 'route = "maybe"'
 in_guest "an uplink that is not there" 'uplink = "eth7"'
-in_guest "a via that is none of the guest's" 'via = "2001:db8::77"'
-in_guest "a via that is a prefix" 'via = "2001:db8::/64"'
-bad "several uplinks, and a guest that says none" '[34]' <<'EOT'
+in_guest "a via that is none of the guest's" "via = \"${N}77\""
+in_guest "a via that is a prefix" "via = \"$BLOCK\""
+bad "several uplinks, and a guest that says none" '[34]' <<EOT
 uplink "eth0" { }
 uplink "eth1" { }
-guest "a" { vif = "v1" addresses = { "2001:db8::5" } }
+guest "a" { vif = "v1" addresses = { "${N}5" } }
 EOT
 
 # uplinks, vifs, routes, the top
-bad "no uplink" - <<<'guest "a" { vif = "v1" addresses = { "2001:db8::5" } }'
+bad "no uplink" - <<<"guest \"a\" { vif = \"v1\" addresses = { \"${N}5\" } }"
 bad "an empty file" - </dev/null
 bad "an uplink twice" 2 <<'EOT'
 uplink "eth0" { }
@@ -226,6 +259,17 @@ in_uplink "no number" 'announce = three'
 in_uplink "a number in octal" 'announce = 010'
 in_uplink "an unknown word" 'mld = "sometimes"'
 in_uplink "source that is no address" 'source = "here"'
+if [[ $LAB_NAME == arpproxyd ]]; then
+	in_uplink "source is ndproxyd's alone" 'source = "auto"'
+	in_uplink "mld is ndproxyd's alone" 'mld = "auto"'
+	in_vif "a gateway of the other family" 'gateway = { "fe80::1" }'
+	in_route "a source of the other family" 'source = "2001:db8::1"'
+	in_guest "a via of the other family" 'via = "2001:db8::1"'
+else
+	in_vif "a gateway of the other family" 'gateway = { "169.254.0.1" }'
+	in_route "a source of the other family" 'source = "192.0.2.1"'
+	in_guest "a via of the other family" 'via = "192.0.2.1"'
+fi
 in_uplink "unlisted = route: not in this version" 'unlisted = "route"'
 in_uplink "unlisted = relay: not in this version" 'unlisted = "relay"'
 bad "probe and yield together" '[1-4]' <<'EOT'
@@ -257,15 +301,15 @@ EOT
 on_top "garbage" '%&$!@'
 
 # the file itself
-bad "end of file inside a section" '[23]' <<'EOT'
+bad "end of file inside a section" '[23]' <<EOT
 uplink "eth0" { }
-guest "a" { vif = "v1" addresses = { "2001:db8::5" }
+guest "a" { vif = "v1" addresses = { "${N}5" }
 EOT
 bad "end of file inside a comment" '[23]' <<'EOT'
 uplink "eth0" { }
 /* and so on
 EOT
-printf 'uplink "eth0" { }\nguest "a" { vif = "v1\0" addresses = { "2001:db8::5" } }\n' >"$BAD"
+printf 'uplink "eth0" { }\nguest "a" { vif = "v1\0" addresses = { "%s" } }\n' ${N}5 >"$BAD"
 refused "a NUL byte" 2
 { printf 'uplink "eth0" { }\n' && head -c 1000000 /dev/zero | tr '\0' x && echo; } >"$BAD"
 refused "1 MB on a line, of one word" 2
@@ -284,45 +328,49 @@ rm "$BAD"
 
 # guests-dir and guests-file: the mistake is there
 printf 'uplink "eth0" { }\nguests-dir = "%s"\n' "$LAB_DIR/conf.d" >"$BAD"
-printf 'guest "a" {\n\tvif = "v1"\n\taddresses = { "2001:db8::x" }\n}\n' >"$LAB_DIR/conf.d/10-a.conf"
+printf 'guest "a" {\n\tvif = "v1"\n\taddresses = { "%s" }\n}\n' ${N}x >"$LAB_DIR/conf.d/10-a.conf"
 refused_at "a mistake in a file of guests-dir" '10-a\.conf:3:'
 printf 'uplink "eth1" { }\n' >"$LAB_DIR/conf.d/10-a.conf"
 refused_at "a section other than guest in guests-dir" '10-a\.conf:1:'
 rm "$LAB_DIR/conf.d/10-a.conf"
 printf 'uplink "eth0" { }\nguests-file = "%s"\n' "$LAB_DIR/many" >"$BAD"
-printf '# many\n2001:db8::5 v1 a\n2001:db8::x v1\n' >"$LAB_DIR/many"
+printf '# many\n%s v1 a\n%s v1\n' ${N}5 ${N}x >"$LAB_DIR/many"
 refused_at "a mistake in the guests-file" 'many:3:'
-printf '2001:db8::5 v1 a\n2001:db8::5 v2 b\n' >"$LAB_DIR/many"
+printf '%s v1 a\n%s v2 b\n' ${N}5 ${N}5 >"$LAB_DIR/many"
 refused_at "an address twice in the guests-file" 'many:2:'
-printf '2001:db8::5\n' >"$LAB_DIR/many"
+printf '%s\n' ${N}5 >"$LAB_DIR/many"
 refused_at "a line without a vif" 'many:1:'
 
 # after all of this
 is "$LAB_DAEMON" "$GOOD_PID" "the daemon is the same"
 is "$(ctl -j list)" "$GOOD_LIST" "with the same guests"
-pass "and answers" ping1 router 2800:110:2::34
+pass "and answers" ping1 router $GUEST
 LAB_SOCK=$LAB_DAEMON_SOCK
 ln -sfT "$GOOD" "$LAB_CONF"
 pass "a good configuration is taken again" ctl reload
 
 # -n and -nv on good ones: the print read again prints the same
-cat >"$LAB_DIR/full.conf" <<'EOT'
+case $LAB_NAME in
+ndproxyd) ALONE='source = "link-local" mld = none' LINKLOCAL=fe80::1 ;;
+arpproxyd) ALONE='' LINKLOCAL=169.254.0.1 ;;
+esac
+cat >"$LAB_DIR/full.conf" <<EOT
 # comments, quotes of both kinds, every section
-uplink "eth0" { announce = 2 source = "link-local" mld = none rate = 7 probe = yes }
+uplink "eth0" { announce = 2 $ALONE rate = 7 probe = yes }
 uplink 'eth1' { yield = on unlisted = ignore }
-vif "vif*.0" { answer = "all" gateway = { "fe80::1", "2001:db8::1" } guard = "monitor" rate = 0 }
-route { protocol = 99 metric = 5 table = 200 source = "2001:db8::3" }
+vif "vif*.0" { answer = "all" gateway = { "$LINKLOCAL", "${N}1" } guard = "monitor" rate = 0 }
+route { protocol = 99 metric = 5 table = 200 source = "${N}3" }
 pace = 20
 keep-routes = no
-guest "a" { vif = "v1" uplink = "eth0" addresses = { "2001:db8::5", "2001:db8:5::/64" } via = "2001:db8::5"
+guest "a" { vif = "v1" uplink = "eth0" addresses = { "${N}5", "$BLOCK" } via = "${N}5"
 	mac = { "00:16:3E:00:00:01", "00:16:3e:00:00:02" } route = "true" }
-guest "b" { uplink = "eth1" addresses = { "2001:db8::6" } route = off }
+guest "b" { uplink = "eth1" addresses = { "${N}6" } route = off }
 EOT
 exits 0 "-n: a good configuration" check -n -c "$LAB_DIR/full.conf"
 is "$(cat "$LAB_DIR/stdout")" "" "prints nothing"
 exits 0 "-nv" check -n -v -c "$LAB_DIR/full.conf"
 cp "$LAB_DIR/stdout" "$LAB_DIR/printed.conf"
-like "$(cat "$LAB_DIR/printed.conf")" "2001:db8:5::/64" "prints it"
+like "$(cat "$LAB_DIR/printed.conf")" "$BLOCK" "prints it"
 exits 0 "-nv of that" check -n -v -c "$LAB_DIR/printed.conf"
 pass "prints the same" diff "$LAB_DIR/printed.conf" "$LAB_DIR/stdout"
 exits 2 "an unknown option: 2" check -Z

@@ -3,11 +3,16 @@
 #
 #      router               switch                Dom0                           guests
 #  2800:110:2::1 ---- [router | br0 | dom0] ---- eth0  vif11.0 ---------------- eth0 (guest1)
-#      eth0                  |       ^        ::3/64   fe80 only                 ::34/64 via ::1
-#                       [lab_host]   |                 vif12.0 ---------------- eth0 (guest2)
-#                       other hosts  |                 fe80 only                 ::36/64 via ::1
-#                                    port security: drops and counts every frame
-#                                    from Dom0 that does not bear the uplink's MAC
+#  192.0.2.1             |       ^            ::3/64   fe80 only                 ::34/64 via ::1
+#      eth0              |       |        192.0.2.3/24 no IPv4            192.0.2.34/24 via 192.0.2.1
+#                  [lab_host]    |                     vif12.0 ---------------- eth0 (guest2)
+#                  other hosts   |                     fe80 only                 ::36/64 via ::1
+#                                |                     no IPv4            192.0.2.36/24 via 192.0.2.1
+#                                port security: drops and counts every frame
+#                                from Dom0 that does not bear the uplink's MAC
+#
+# Dom0 can have both daemons. The words below speak of one of them: ndproxyd, unless `daemon_use arpproxyd`
+# says otherwise, or `arp` (or `ndp`) stands before: `arp daemon_start`, `arp ctl list`.
 #
 # Life cycle: sourcing this file runs the calling script again inside fresh user (where not root),
 # mount, network and PID namespaces, and as the first process of the last: when that ends, in whatever
@@ -17,6 +22,7 @@
 #
 # What a script may set before lab_up:
 #   LAB_ROUTER, LAB_HOST, LAB_LEN   addresses of router and Dom0, prefix length of all
+#   LAB_ROUTER4, LAB_HOST4, LAB_LEN4   the same for IPv4
 #   LAB_GUESTS                      array of "NAME VIF ADDRESS..." (see lab_guest)
 #   LAB_UPLINK, LAB_UPLINK_KIND     name of the uplink; veth, or macvlan (on top of a veth)
 #   LAB_UPLINK_MAC, LAB_ROUTER_MAC, LAB_VIF_MAC
@@ -32,6 +38,8 @@ case ${BUILD:=build} in
 esac
 NDPROXYD=$LAB_BIN/ndproxyd
 NDPROXYCTL=$LAB_BIN/ndproxyctl
+ARPPROXYD=$LAB_BIN/arpproxyd
+ARPPROXYCTL=$LAB_BIN/arpproxyctl
 
 # --- getting into the namespaces ---
 
@@ -80,13 +88,7 @@ if ! mount -t proc proc /proc || ! mount -t tmpfs -o mode=0755 tmpfs /run; then
 fi
 mkdir -p /run/netns /run/lab
 LAB_DIR=/run/lab
-LAB_CONF=$LAB_DIR/ndproxyd.conf
-LAB_SOCK=$LAB_DIR/ctl.sock
-LAB_STATE=$LAB_DIR/guests.d
-LAB_LOG=$LAB_DIR/ndproxyd.log
 LAB_OUT=$LAB_DIR/out
-mkdir "$LAB_STATE"
-: >"$LAB_LOG"
 ip link set lo up
 # A pause without a process: nobody ever writes here.
 mkfifo "$LAB_DIR/never"
@@ -140,6 +142,9 @@ lab_node() { # NAME
 		net.ipv6.conf.default.router_solicitations=0
 	[[ -n ${LAB_DAD:-} ]] || in_ns "$1" sysctl -qw net.ipv6.conf.default.accept_dad=0 \
 		net.ipv6.conf.all.accept_dad=0
+	# These a new namespace has from the machine
+	in_ns "$1" sysctl -qw net.ipv4.conf.{all,default}.{rp_filter,arp_ignore,arp_announce,arp_filter}=0 \
+		net.ipv4.conf.{all,default}.{proxy_arp,proxy_arp_pvlan,arp_accept,arp_notify}=0 net.ipv4.ip_forward=0
 	ip -n "$1" link set lo up
 }
 
@@ -156,33 +161,49 @@ no_tentative() { # NODE [INTERFACE]
 	[[ -z $(ip -n "$1" -6 addr show ${2:+dev "$2"} tentative) ]]
 }
 
-# A node on the switch, with one interface eth0. ADDRESS "none": the node's kernel has no IPv6 there.
-lab_host() { # NAME ADDRESS [MAC]
+# A node on the switch, with one interface eth0. ADDRESS "none": the node's kernel has neither family there.
+lab_host() { # NAME ADDRESS|"ADDRESS ADDRESS" [MAC]
 	lab_node "$1" || return 1
 	ip -n switch link add name "$1" type veth peer name eth0 netns "$1" || return 1
 	[[ -z ${3:-} ]] || ip -n "$1" link set eth0 address "$3"
-	lab_addresses "$1" eth0 "$2"
+	# shellcheck disable=SC2086 # a word each
+	lab_addresses "$1" eth0 $2
 	ip -n switch link set "$1" master br0 up
+}
+
+family() { # ADDRESS: as ip(8) wants it
+	if [[ $1 == *:* ]]; then
+		echo -6
+	else
+		echo -4
+	fi
 }
 
 lab_addresses() { # NODE INTERFACE ADDRESS[/LEN]...
 	local node=$1 dev=$2 address
 
 	shift 2
+	# without an address a kernel neither asks nor answers by ARP
 	[[ $1 != none ]] || in_ns "$node" sysctl -qw "net/ipv6/conf/$dev/disable_ipv6=1"
 	ip -n "$node" link set "$dev" up
 	for address; do
 		[[ $address != none ]] || continue
-		[[ $address == */* ]] || address+=/$LAB_LEN
-		: "${LAB_ADDR[$node]:=${address%/*}}"
+		if [[ $address == *:* ]]; then
+			[[ $address == */* ]] || address+=/$LAB_LEN
+			: "${LAB_ADDR[$node]:=${address%/*}}"
+		else
+			[[ $address == */* ]] || address+=/$LAB_LEN4
+			: "${LAB_ADDR4[$node]:=${address%/*}}"
+		fi
 		ip -n "$node" addr add "$address" dev "$dev" || return 1
 	done
 }
 
 # A guest behind VIF of Dom0. Called again with the same NAME it gets one more interface.
-# The first interface has the default route. ADDRESS as for lab_host.
+# The first interface has the default routes: by IPv6 where it has an address of it, by IPv4 where it
+# has one without a length of its own. ADDRESS as for lab_host.
 lab_guest() { # NAME VIF ADDRESS[/LEN]...
-	local name=$1 vif=$2 n
+	local name=$1 vif=$2 n address router
 
 	shift 2
 	[[ -e /run/netns/$name ]] || lab_node "$name" || return 1
@@ -193,21 +214,29 @@ lab_guest() { # NAME VIF ADDRESS[/LEN]...
 		return 1
 	lab_addresses "$name" "eth$n" "$@"
 	ip -n dom0 link set "$vif" up
-	if [[ $1 != none && $n == 0 ]]; then
-		ip -n "$name" route add default via "$LAB_ROUTER"
-	fi
+	[[ $n == 0 ]] || return 0
+	for address; do
+		case $address in
+		none) continue ;;
+		*:*) router=$LAB_ROUTER ;;
+		*/*) continue ;;
+		*) router=$LAB_ROUTER4 ;;
+		esac
+		ip -n "$name" route replace default via "$router"
+	done
 }
 
 # --- the topology ---
 
 LAB_NODES=()
 LAB_COUNT=0
-declare -A LAB_ADDR=() # of a node, its first
+declare -A LAB_ADDR=() LAB_ADDR4=() # of a node, its first of each family
 : "${LAB_ROUTER:=2800:110:2::1}" "${LAB_HOST:=2800:110:2::3}" "${LAB_LEN:=64}"
+: "${LAB_ROUTER4:=192.0.2.1}" "${LAB_HOST4:=192.0.2.3}" "${LAB_LEN4:=24}"
 : "${LAB_UPLINK:=eth0}" "${LAB_UPLINK_KIND:=veth}" "${LAB_UPLINK_MAC:=02:00:00:00:00:03}"
 : "${LAB_ROUTER_MAC:=02:00:00:00:00:01}" "${LAB_VIF_MAC:=fe:ff:ff:ff:ff:ff}"
 LAB_EXTRA_MACS=()
-LAB_GUESTS=("guest1 vif11.0 2800:110:2::34" "guest2 vif12.0 2800:110:2::36")
+LAB_GUESTS=("guest1 vif11.0 2800:110:2::34 192.0.2.34" "guest2 vif12.0 2800:110:2::36 192.0.2.36")
 
 lab_up() {
 	local port=$LAB_UPLINK guest macs node
@@ -216,7 +245,8 @@ lab_up() {
 	ip -n switch link add name br0 type bridge mcast_snooping 0 forward_delay 0
 	in_ns switch sysctl -qw net.ipv6.conf.br0.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
 	# br_netfilter, where it is loaded, would drop the malformed frames that tests send
-	[[ ! -e /proc/sys/net/bridge ]] || in_ns switch sysctl -qw net.bridge.bridge-nf-call-ip6tables=0
+	[[ ! -e /proc/sys/net/bridge ]] || in_ns switch sysctl -qw net.bridge.bridge-nf-call-ip6tables=0 \
+		net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-arptables=0
 	ip -n switch link set br0 up
 	macs=$LAB_UPLINK_MAC$(printf ', %s' "${LAB_EXTRA_MACS[@]}")
 	in_ns switch nft -f - <<-EOT || return 1
@@ -232,14 +262,15 @@ lab_up() {
 		}
 	EOT
 
-	lab_host router "$LAB_ROUTER" "$LAB_ROUTER_MAC" || return 1
+	lab_host router "$LAB_ROUTER $LAB_ROUTER4" "$LAB_ROUTER_MAC" || return 1
 
 	lab_node dom0
-	in_ns dom0 sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.forwarding=1
+	in_ns dom0 sysctl -qw net.ipv6.conf.{all,default}.forwarding=1 net.ipv4.conf.{all,default}.forwarding=1
 	[[ $LAB_UPLINK_KIND == veth ]] || port=port0
 	ip -n switch link add name dom0 type veth peer name "$port" netns dom0 || return 1
 	if [[ $LAB_UPLINK_KIND == macvlan ]]; then
-		in_ns dom0 sysctl -qw "net/ipv6/conf/$port/disable_ipv6=1"
+		# what is below the uplink would answer for the host's IPv4 address with a MAC of its own
+		in_ns dom0 sysctl -qw "net/ipv6/conf/$port/disable_ipv6=1" "net/ipv4/conf/$port/arp_ignore=8"
 		ip -n dom0 link add name "$LAB_UPLINK" link "$port" address "$LAB_UPLINK_MAC" \
 			type macvlan mode private || return 1
 		ip -n dom0 link set "$port" up
@@ -247,8 +278,9 @@ lab_up() {
 		ip -n dom0 link set "$LAB_UPLINK" address "$LAB_UPLINK_MAC"
 	fi
 	ip -n switch link set dom0 master br0 up
-	lab_addresses dom0 "$LAB_UPLINK" "$LAB_HOST" || return 1
+	lab_addresses dom0 "$LAB_UPLINK" "$LAB_HOST" "$LAB_HOST4" || return 1
 	ip -n dom0 route add default via "$LAB_ROUTER"
+	ip -n dom0 route add default via "$LAB_ROUTER4"
 
 	for guest in "${LAB_GUESTS[@]}"; do
 		# shellcheck disable=SC2086 # a word each
@@ -273,14 +305,60 @@ violations_reset() {
 	in_ns switch nft flush set bridge portsec offenders
 }
 
-# --- the daemon ---
+# --- the daemons ---
+
+declare -A LAB_DAEMONS=() # the process of each that was started
+LAB_NAME=
+# Which daemon the words below speak of. LAB_FAMILY is its family as ip(8) wants it.
+daemon_use() { # ndproxyd|arpproxyd
+	[[ $1 != "$LAB_NAME" ]] || return 0
+	[[ -z $LAB_NAME ]] || LAB_DAEMONS[$LAB_NAME]=$LAB_DAEMON
+	LAB_NAME=$1
+	LAB_DAEMON=${LAB_DAEMONS[$1]:-}
+	case $1 in
+	ndproxyd) LAB_PROGRAM=$NDPROXYD LAB_CTL=$NDPROXYCTL LAB_FAMILY=-6 ;;
+	arpproxyd) LAB_PROGRAM=$ARPPROXYD LAB_CTL=$ARPPROXYCTL LAB_FAMILY=-4 ;;
+	esac
+	LAB_CONF=$LAB_DIR/$1.conf
+	LAB_SOCK=$LAB_DIR/$1.sock
+	LAB_STATE=$LAB_DIR/$1.d
+	LAB_LOG=$LAB_DIR/$1.log
+}
+
+# COMMAND for a daemon, whichever is in use.
+daemon_with() { # ndproxyd|arpproxyd COMMAND...
+	local was=$LAB_NAME rc
+
+	daemon_use "$1"
+	"${@:2}"
+	rc=$?
+	daemon_use "$was"
+	return "$rc"
+}
+
+ndp() { # COMMAND...
+	daemon_with ndproxyd "$@"
+}
+
+arp() { # COMMAND...
+	daemon_with arpproxyd "$@"
+}
+
+# both COMMAND...: for each; it fails where either does
+both() {
+	local rc=0
+
+	ndp "$@" || rc=$?
+	arp "$@" || rc=$?
+	return "$rc"
+}
 
 daemon_conf() { # the configuration on stdin
 	cat >"$LAB_CONF"
 }
 
 ctl() {
-	in_ns dom0 "$NDPROXYCTL" -s "$LAB_SOCK" -d "$LAB_STATE" "$@"
+	in_ns dom0 "$LAB_CTL" -s "$LAB_SOCK" -d "$LAB_STATE" "$@"
 }
 
 # A running daemon answers; one that ended will not: no use waiting on.
@@ -293,7 +371,7 @@ LAB_WRAP=() # a command that the daemon is started through
 LAB_ARGS=() # its arguments besides -f -c -s -d
 daemon_start() {
 	# not through in_ns: a function in the background is a shell, and would be what is killed
-	nsenter --net=/run/netns/dom0 "${LAB_WRAP[@]}" "$NDPROXYD" -f -c "$LAB_CONF" -s "$LAB_SOCK" \
+	nsenter --net=/run/netns/dom0 "${LAB_WRAP[@]}" "$LAB_PROGRAM" -f -c "$LAB_CONF" -s "$LAB_SOCK" \
 		-d "$LAB_STATE" "${LAB_ARGS[@]}" >>"$LAB_LOG" 2>&1 &
 	LAB_DAEMON=$!
 	wait_for daemon_answers && ctl status >/dev/null 2>&1 && return
@@ -332,6 +410,17 @@ daemon_gone() { # PID
 daemon_log() {
 	cat "$LAB_LOG"
 }
+
+daemon_runs() {
+	[[ -n $LAB_DAEMON ]]
+}
+
+daemon_init() {
+	mkdir "$LAB_STATE"
+	: >"$LAB_LOG"
+}
+daemon_use ndproxyd
+both daemon_init
 
 # --- reading JSON: `ctl -j list | json 'len(d)'` ---
 
@@ -469,17 +558,21 @@ bail() { # REASON: what follows makes no sense
 	exit 1
 }
 
-# The end of every test: the daemon stops cleanly, the switch saw no foreign MAC.
+# The end of every test: the daemons stop cleanly, the switch saw no foreign MAC.
 done_testing() {
-	if [[ -n $LAB_DAEMON ]]; then
-		exits 0 "the daemon stops cleanly" daemon_stop
-	fi
+	local name
+
+	for name in ndproxyd arpproxyd; do
+		if daemon_with $name daemon_runs; then
+			exits 0 "$name stops cleanly" daemon_with $name daemon_stop
+		fi
+	done
 	if [[ -e /run/netns/switch ]]; then
 		is "$(violations)" 0 "no MAC but the uplink's own on the wire" || diag "$(offenders)"
 	fi
 	if ((TAP_BAD)); then
-		diag "the daemon's log, its end:"
-		tail -n 40 "$LAB_LOG" | diag
+		diag "the daemons' logs, their ends:"
+		tail -q -n 40 "$LAB_DIR/ndproxyd.log" "$LAB_DIR/arpproxyd.log" | diag
 	fi
 	plan
 	exit $((TAP_BAD > 0))
@@ -488,37 +581,42 @@ done_testing() {
 # --- what several tests do ---
 
 ping1() { # NODE ADDRESS: one packet, one answer
-	in_ns "$1" ping -6 -n -c1 -W"$((1 * LAB_SLOW))" "$2"
+	in_ns "$1" ping -n -c1 -W"$((1 * LAB_SLOW))" "$2"
 }
 
 # The state of NODE's neighbour entry for ADDRESS, such as REACHABLE; empty where there is none.
 neigh_state() { # NODE ADDRESS
-	ip -n "$1" -6 neigh show to "$2" | awk '{ print $NF; exit }'
+	ip -n "$1" "$(family "$2")" neigh show to "$2" | awk '{ print $NF; exit }'
 }
 
 neigh_mac() { # NODE ADDRESS
-	ip -n "$1" -6 neigh show to "$2" |
+	ip -n "$1" "$(family "$2")" neigh show to "$2" |
 		awk '{ for (i = 1; i < NF; i++) if ($i == "lladdr") print $(i + 1); exit }'
 }
 
 # Milliseconds to the first answer, NODE having no neighbour entry for ADDRESS.
 first_ping() { # NODE ADDRESS
-	ip -n "$1" -6 neigh flush to "$2" >/dev/null 2>&1
+	ip -n "$1" "$(family "$2")" neigh flush to "$2" >/dev/null 2>&1
 	ping1 "$1" "$2" | sed -n 's/.*time[=<]\([0-9.]*\) ms.*/\1/p'
 }
 
-# Pings from each of the nodes to each other, all at once. A line a pair: FROM TO MILLISECONDS, or "-".
-ping_pairs() { # NODE...
-	local from to
+# Pings from each of the nodes to each other, all at once, by the family of the daemon in use or by the
+# one given. A line a pair: FROM TO MILLISECONDS, or "-".
+ping_pairs() { # [-4|-6] NODE...
+	local family=$LAB_FAMILY from to
 	local -a pids=()
 
+	if [[ $1 == -[46] ]]; then
+		family=$1
+		shift
+	fi
 	for from; do
 		for to; do
 			[[ $from != "$to" ]] || continue
 			{
-				echo "$from $to $(ping1 "$from" "${LAB_ADDR[$to]}" |
+				echo "$from $to $(ping1 "$from" "$(address_of "$family" "$to")" |
 					sed -n 's/.*time[=<]\([0-9.]*\) ms.*/\1/p')"
-			} >"$LAB_DIR/pair.$from.$to" 2>/dev/null &
+			} >"$LAB_DIR/pair$family.$from.$to" 2>/dev/null &
 			pids+=($!)
 		done
 	done
@@ -526,9 +624,17 @@ ping_pairs() { # NODE...
 	for from; do
 		for to; do
 			[[ $from == "$to" ]] ||
-				awk '{ print $1, $2, (NF > 2 ? $3 : "-") }' "$LAB_DIR/pair.$from.$to"
+				awk '{ print $1, $2, (NF > 2 ? $3 : "-") }' "$LAB_DIR/pair$family.$from.$to"
 		done
 	done
+}
+
+address_of() { # -4|-6 NODE
+	if [[ $1 == -4 ]]; then
+		echo "${LAB_ADDR4[$2]}"
+	else
+		echo "${LAB_ADDR[$2]}"
+	fi
 }
 
 median() { # numbers on stdin, one a line
@@ -536,25 +642,26 @@ median() { # numbers on stdin, one a line
 }
 
 host_routes() { # the daemon's routes, wherever they are
-	ip -n dom0 -6 route show proto 168 table all
+	ip -n dom0 "$LAB_FAMILY" route show proto 168 table all
 }
 
 route_to() { # ADDRESS[/LEN]: the routes of Dom0 to exactly that, in whatever table
-	ip -n dom0 -6 route show exact "$1" table all
+	ip -n dom0 "$(family "$1")" route show exact "$1" table all
 }
 
-# Dom0's route events into FILE, from before monitor_start returns until monitor_stop has seen all.
-LAB_CANARY=2001:db8:ca4a:4e::/64
-
+# Dom0's route events of the daemon's family into FILE, from before monitor_start returns until
+# monitor_stop has seen all.
 canary_seen() { # FILE TABLE
-	ip -n dom0 -6 route add blackhole "$LAB_CANARY" table "$2" 2>/dev/null ||
-		ip -n dom0 -6 route del blackhole "$LAB_CANARY" table "$2"
+	ip -n dom0 "$LAB_FAMILY" route add blackhole "$LAB_CANARY" table "$2" 2>/dev/null ||
+		ip -n dom0 "$LAB_FAMILY" route del blackhole "$LAB_CANARY" table "$2"
 	grep -q "blackhole $LAB_CANARY .*table $2 " "$1"
 }
 
 monitor_start() { # FILE
+	LAB_CANARY=2001:db8:ca4a:4e::/64
+	[[ $LAB_FAMILY == -6 ]] || LAB_CANARY=203.0.113.64/28
 	: >"$1"
-	nsenter --net=/run/netns/dom0 stdbuf -oL ip -6 monitor route >"$1" 2>&1 &
+	nsenter --net=/run/netns/dom0 stdbuf -oL ip "$LAB_FAMILY" monitor route >"$1" 2>&1 &
 	LAB_MONITOR=$!
 	wait_for canary_seen "$1" 4001
 }
@@ -567,19 +674,33 @@ monitor_stop() { # FILE
 	sed -i "\\|$LAB_CANARY|d" "$1"
 }
 
+# Lets a table of frames (frames.py) speak to the daemon in use. Its TAP is ours, but for the plan.
+frames() { # PROGRAM
+	local rc bad
+
+	LAB_SLOW=$LAB_SLOW PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$LAB_TOP/tests/net/$1" \
+		"$LAB_CTL" "$LAB_SOCK" "$LAB_STATE" >"$LAB_DIR/tap"
+	rc=$?
+	grep -v '^1\.\.' "$LAB_DIR/tap"
+	TAP_N=$((TAP_N + $(grep -Ec '^(not )?ok ' "$LAB_DIR/tap")))
+	bad=$(grep -c '^not ok ' "$LAB_DIR/tap")
+	TAP_BAD=$((TAP_BAD + bad))
+	is "$rc $(grep -c '^1\.\.' "$LAB_DIR/tap")" "$((bad > 0)) 1" "the table of frames came to its end"
+}
+
 # --- for people ---
 
 lab_help() {
 	cat <<-EOT
 		Nodes: ${LAB_NODES[*]}; a name runs a command there:
 		  router ping -c3 ${LAB_ADDR[guest1]:-ADDRESS}
-		  dom0 tcpdump -ni $LAB_UPLINK icmp6
-		  guest1 ip -6 neigh
-		  ctl list                 ndproxyctl, talking to this lab's daemon
-		  daemon_start             with the configuration $LAB_CONF; LAB_ARGS=(-v): tells more
-		  daemon_log, daemon_stop
+		  dom0 tcpdump -ni $LAB_UPLINK icmp6 or arp
+		  guest1 ip neigh
+		  ndp ctl list, arp ctl list   ndproxyctl and arpproxyctl, talking to this lab's daemons
+		  daemon_start             with the configuration in $LAB_DIR; LAB_ARGS=(-v): tells more
+		  daemon_log, daemon_stop; arp, ndp or both before a word says of which, ndp where nothing does
 		  violations, offenders    what the switch dropped: foreign MACs from Dom0's port
-		  lab_guest guest3 vif13.0 ADDRESS; ctl add ADDRESS vif vif13.0
+		  lab_guest guest3 vif13.0 ADDRESS...; ctl add ADDRESS vif vif13.0
 		  lab_help                 this text
 		Leaving the shell (exit) removes the lab.
 	EOT
@@ -590,7 +711,7 @@ lab_shell() {
 	{
 		declare -f
 		# shellcheck disable=SC2086 # a word each
-		declare -p ${!LAB_*} NDPROXYD NDPROXYCTL
+		declare -p ${!LAB_*} NDPROXYD NDPROXYCTL ARPPROXYD ARPPROXYCTL
 		echo 'PS1="lab# "; unset PROMPT_COMMAND; set +u'
 	} >"$LAB_DIR/rc"
 	lab_help

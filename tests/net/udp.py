@@ -12,6 +12,7 @@ import time
 
 def serve(port):
     s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     s.bind(("::", port))
     print("ready", flush=True)
     while True:
@@ -20,7 +21,7 @@ def serve(port):
 
 
 def ask(address, port):
-    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     s.connect((address, port))
     sent = 0
     open_ = set()
@@ -36,7 +37,7 @@ def ask(address, port):
             try:
                 open_.discard(int(s.recv(64)))
             except OSError:
-                pass  # an ICMPv6 error: the question stays unanswered, and is counted as lost
+                pass  # an ICMP error: the question stays unanswered, and is counted as lost
 
     while not select.select([sys.stdin], [], [], 0)[0]:
         sent += 1

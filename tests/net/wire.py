@@ -1,43 +1,29 @@
 #!/usr/bin/python3
 """wire.py: frames in, frames out: the numbered rules of the wire, as a table. Driven by 09-wire.t.
 
-One process holds a raw socket in each namespace it speaks for: a host on the switch beside the router, and
-the guests. The kernels behind these sockets have no IPv6, so what is heard is Dom0's alone. Frames
-are made, and answers judged, with scapy.
-
-Silence is judged without waiting: behind each frame goes a marker, a solicitation that must be answered;
-nothing but the expected answers may come before the marker's. The daemon's counters must tell the
-same story: one more answer, or one more drop for the expected reason, and nothing else.
+How it is done stands in frames.py.
 
   wire.py NDPROXYCTL SOCKET STATEDIR        writes TAP, with a plan
 """
 import collections
-import ctypes
 import ipaddress
-import json
-import os
 import socket
 import struct
-import subprocess
 import sys
-import time
 
-from scapy.config import conf
 from scapy.layers.inet6 import (
     ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr,
     IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN,
     in6_chksum)
-from scapy.layers.l2 import Dot1Q, Ether
+from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-conf.verb = 0
-CTL = sys.argv[1:]
-SLOW = int(os.environ.get("LAB_SLOW", "1"))
+import frames
+from frames import (
+    ANNOUNCED, ANSWER, UPLINK, VIF, Port, Wrong, case, ethernet, exchange, mac_bytes, snapshot, tap)
 
 # --- who is who (09-wire.t makes it so) ---
 
-UPLINK = "02:00:00:00:00:03"
-VIF = "fe:ff:ff:ff:ff:ff"
 HOST, HOST2, HOST_LL = "2800:110:2::3", "2001:db8:aa::3", "fe80::ff:fe00:3"
 ROUTER, ROUTER_LL = "2800:110:2::1", "fe80::ff:fe00:1"
 VIF_LL = "fe80::fcff:ffff:feff:ffff"  # the EUI-64 of its MAC, whether the kernel set it or not (N25)
@@ -46,71 +32,6 @@ MARK = "fe80::aaaa"  # who asks the markers
 MARK_TARGET = "2800:110:2::3f"
 ONE, TWO, FAR = "2800:110:2::34", "2800:110:2::36", "2001:db8:c::5"
 NOBODY = "2800:110:2::e1"
-
-libc = ctypes.CDLL(None, use_errno=True)
-CLONE_NEWNET = 0x40000000
-SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_AUXDATA, PACKET_MR_PROMISC = 263, 1, 8, 1
-SO_TIMESTAMPNS = 35
-PACKET_OUTGOING, TP_STATUS_VLAN_VALID = 4, 1 << 4
-
-
-def in_namespace(name):
-    """From here on, sockets are made there."""
-    fd = os.open("/run/netns/" + name, os.O_RDONLY)
-    if libc.setns(fd, CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "setns " + name)
-    os.close(fd)
-
-
-class Port:
-    """A raw socket on eth0 of a namespace."""
-
-    def __init__(self, namespace, side, iface, marker):
-        self.side, self.iface, self.marker_target = side, iface, marker
-        in_namespace(namespace)
-        s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-        s.bind(("eth0", 3))
-        s.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-        s.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        s.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP,
-                     struct.pack("iHH8s", socket.if_nametoindex("eth0"), PACKET_MR_PROMISC, 0, b""))
-        self.mac = ":".join("%02x" % b for b in s.getsockname()[4])
-        self.peer = UPLINK if side == "uplink" else VIF
-        self.socket = s
-        self.announced = []  # (time, frame), put aside: they come when they want (N11)
-        self.name = "%s %s" % (side, iface)
-
-    def send(self, frame):
-        self.socket.send(bytes(frame))
-
-    def receive(self, timeout):
-        """The next neighbour advertisement of Dom0, or None: (frame, tagged)."""
-        until = time.monotonic() + timeout
-        while True:
-            self.socket.settimeout(max(0.0001, until - time.monotonic()))
-            try:
-                raw, extra, _, peer = self.socket.recvmsg(4096, 256)
-            except (socket.timeout, BlockingIOError):
-                return None
-            if peer[2] == PACKET_OUTGOING or len(raw) < 55:
-                continue
-            if raw[12:14] != b"\x86\xdd" or raw[20] != 58 or raw[54] != 136:
-                continue
-            if raw[6:12] not in (mac_bytes(UPLINK), mac_bytes(VIF)):
-                continue  # the router's own kernel
-            tagged = any(level == SOL_PACKET and kind == PACKET_AUXDATA
-                         and struct.unpack_from("I", data)[0] & TP_STATUS_VLAN_VALID
-                         for level, kind, data in extra)
-            if raw[58] & 0x60 == 0x20 and ip_text(raw[38:54]) == ALL_NODES:
-                at = [struct.unpack("qq", data) for level, kind, data in extra
-                      if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS]
-                self.announced.append((at[0][0] + at[0][1] / 1e9, raw))
-                continue
-            return raw, tagged
-
-
-def mac_bytes(text):
-    return bytes.fromhex(text.replace(":", ""))
 
 
 def ip_bytes(text):
@@ -170,14 +91,7 @@ def wrap(port, icmp, src, dst, eth_dst, **how):
         packet[4:6] = struct.pack("!H", how["plen"])
     if "version" in how:
         packet[0] = packet[0] & 0x0f | how["version"] << 4
-    ether = Ether(dst=eth_dst, src=how.get("eth_src", port.mac), type=0x86dd)
-    tags = how.get("tags", ())
-    if tags:
-        ether.type = 0x8100
-        for tag in tags:
-            ether = ether / Dot1Q(vlan=tag, prio=3, type=0x8100)
-        ether.lastlayer().type = 0x86dd
-    return bytes(ether) + bytes(packet) + how.get("tail", b"")
+    return ethernet(port, bytes(packet), 0x86dd, eth_dst, **how)
 
 
 def fix_last_next_header(packet, count):
@@ -194,119 +108,50 @@ def fix_last_next_header(packet, count):
 Want = collections.namedtuple("Want", "eth_dst src dst target flags")
 
 
-def judge(port, got, want):
-    """What is wrong with an answer, as a list of sentences."""
-    raw, tagged = got
-    wrong = []
+ETHERTYPE = 0x86dd
 
-    def same(what, is_, should):
-        if is_ != should:
-            wrong.append("%s is %s, not %s" % (what, is_, should))
 
+def sort(raw):
+    if len(raw) < 78 or raw[20] != 58 or raw[54] != 136:
+        return None
+    if raw[58] & 0x60 == 0x20 and ip_text(raw[38:54]) == ALL_NODES:
+        return ANNOUNCED
+    return ANSWER
+
+
+def marker(port):
+    return ns(port, port.marker_target, MARK)
+
+
+def is_marker(raw):
+    return ip_text(raw[38:54]) == MARK
+
+
+def is_kernels(raw):
+    return raw[58] & 0x20 != 0  # it sets O
+
+
+def judge(port, raw, want):
+    wrong = Wrong()
     if len(raw) != 86:
         return ["it has %d bytes, not 86" % len(raw)]
     p = Ether(raw)
-    same("the VLAN tag", tagged, False)
-    same("Ethernet destination", p.dst, want.eth_dst)
-    same("Ethernet source", p.src, port.peer)
-    same("hop limit", p[IPv6].hlim, 255)
-    same("traffic class and flow label", raw[14:18], b"\x60\0\0\0")
-    same("payload length", p[IPv6].plen, 32)
-    same("source", ip_text(raw[22:38]), want.src)
-    same("destination", ip_text(raw[38:54]), want.dst)
-    same("code", raw[55], 0)
-    same("reserved", (raw[58] & 0x1f, raw[59:62]), (0, b"\0\0\0"))
-    same("flags R S O", tuple(raw[58] >> n & 1 for n in (7, 6, 5)), want.flags)
-    same("target", ip_text(raw[62:78]), want.target)
-    same("TLLAO", raw[78:86], b"\2\1" + mac_bytes(port.peer))
+    wrong.same("Ethernet destination", p.dst, want.eth_dst)
+    wrong.same("Ethernet source", p.src, port.peer)
+    wrong.same("hop limit", p[IPv6].hlim, 255)
+    wrong.same("traffic class and flow label", raw[14:18], b"\x60\0\0\0")
+    wrong.same("payload length", p[IPv6].plen, 32)
+    wrong.same("source", ip_text(raw[22:38]), want.src)
+    wrong.same("destination", ip_text(raw[38:54]), want.dst)
+    wrong.same("code", raw[55], 0)
+    wrong.same("reserved", (raw[58] & 0x1f, raw[59:62]), (0, b"\0\0\0"))
+    wrong.same("flags R S O", tuple(raw[58] >> n & 1 for n in (7, 6, 5)), want.flags)
+    wrong.same("target", ip_text(raw[62:78]), want.target)
+    wrong.same("TLLAO", raw[78:86], b"\2\1" + mac_bytes(port.peer))
     bare = raw[54:56] + b"\0\0" + raw[58:]
-    same("checksum", "%04x" % struct.unpack("!H", raw[56:58]),
-         "%04x" % in6_chksum(58, IPv6(src=ip_text(raw[22:38]), dst=ip_text(raw[38:54]), hlim=255, nh=58), bare))
+    wrong.same("checksum", "%04x" % struct.unpack("!H", raw[56:58]),
+               "%04x" % in6_chksum(58, IPv6(src=ip_text(raw[22:38]), dst=ip_text(raw[38:54]), hlim=255, nh=58), bare))
     return wrong
-
-
-def stats():
-    return json.loads(subprocess.run([CTL[0], "-s", CTL[1], "-d", CTL[2], "-j", "stats"], check=True,
-                                     stdout=subprocess.PIPE, timeout=20 * SLOW).stdout)
-
-
-def ctl(*words):
-    subprocess.run([CTL[0], "-s", CTL[1], "-d", CTL[2], *words], check=True,
-                   stdout=subprocess.DEVNULL, timeout=20 * SLOW)
-
-
-def delta(after, before, port):
-    """What was counted on the port's interface meanwhile: received, answered, {reason: n}."""
-    zero = {"received": 0, "answered": 0, "dropped": {}}
-    a = after[port.side].get(port.iface, zero)
-    b = before[port.side].get(port.iface, zero)
-    drops = {k: v - b["dropped"].get(k, 0) for k, v in a["dropped"].items()}
-    return (a["received"] - b["received"], a["answered"] - b["answered"],
-            {k: v for k, v in drops.items() if v})
-
-
-# --- running a case ---
-
-number = failed = 0
-last = None
-
-
-def tap(wrong, title):
-    global number, failed
-    number += 1
-    print("%sok %d - %s" % ("not " if wrong else "", number, title), flush=True)
-    for line in wrong:
-        print("#   " + line, flush=True)
-    failed += bool(wrong)
-
-
-def exchange(port, frames):
-    """Sends the frames and a marker behind them; the advertisements before the marker's answer, or None
-    where that did not come."""
-    got = []
-    for frame in frames:
-        port.send(frame)
-    port.send(ns(port, port.marker_target, MARK))
-    while True:
-        answer = port.receive(3 * SLOW)
-        if answer is None:
-            return None
-        if ip_text(answer[0][38:54]) == MARK:
-            return got
-        got.append(answer)
-
-
-def case(rule, title, port, frame, want=None, reason=None, kernel=0, uncounted=False):
-    """want: the one answer that must come. reason: of the silence. kernel: answers that Dom0's own
-    kernel gives. uncounted: the daemon cannot see the frame at all."""
-    global last
-    wrong = []
-    got = exchange(port, [frame])
-    now = stats()
-    received, answered, drops = delta(now, last, port)
-    last = now
-    if got is None:
-        wrong.append("the marker behind it was not answered")
-        got = []
-    ours = [g for g in got if not (kernel and g[0][58] & 0x20)]  # the kernel sets O
-    if len(got) - len(ours) != kernel:
-        wrong.append("%d answers of the kernel, not %d" % (len(got) - len(ours), kernel))
-    if want:
-        if len(ours) != 1:
-            wrong.append("%d answers, not 1" % len(ours))
-        for answer in ours[:1]:
-            wrong += judge(port, answer, want)
-    elif ours:
-        wrong.append("%d answers instead of silence: %s" % (len(ours), Ether(ours[0][0]).summary()))
-    if drops != ({reason: 1} if reason else {}):
-        wrong.append("counted as %s, not %s" % (drops, {reason: 1} if reason else {}))
-    if answered != (2 if want else 1):
-        wrong.append("%d answers counted, not %d, the marker's included" % (answered, 2 if want else 1))
-    if received != (1 if uncounted else 2):
-        wrong.append("%d frames counted, not %d, the marker included" % (received, 1 if uncounted else 2))
-    if wrong:
-        wrong.append("frame: " + bytes(frame)[:140].hex())
-    tap(wrong, "%s %s: %s" % (rule, port.name, title))
 
 
 def plain(port, src, target, our_src, flags=(0, 1, 0)):
@@ -428,7 +273,7 @@ def on_the_uplink(t, g1):
          want=plain(t, "2001:db8:aa::7", ONE, HOST2))
     other = ns(t, ONE, "2001:db8:ffff::1")
     got = exchange(t, [other])
-    sources = [ip_text(g[0][22:38]) for g in got or []]
+    sources = [ip_text(g[22:38]) for g in got or []]
     tap([] if len(sources) == 1 and sources[0] in (HOST, HOST2) else ["answered from %s" % sources],
         "H19 %s: an off-link requester is answered from a global address (N02)" % t.name)
     snapshot()
@@ -470,20 +315,6 @@ def on_the_uplink(t, g1):
          want=defended("2800:110:2:0:d::3", HOST))
     case("D02", "not for another target: a stranger's (D03)", t, ns(t, "2800:110:2:0:d::4", "::", options=mine),
          want=defended("2800:110:2:0:d::4", HOST))
-
-
-def outgoing(t):
-    """H28: Dom0's own questions are not the daemon's to judge."""
-    in_namespace("dom0")
-    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    for n in range(5):
-        s.sendto(b"x", ("2800:110:2::c%d" % n, 9))
-    s.close()
-    before = last
-    exchange(t, [])
-    received, _, drops = delta(snapshot(), before, t)
-    tap([] if (received, drops) == (1, {}) else ["%d frames were counted, not the marker alone; %s" % (received, drops)],
-        "H28 %s: outgoing frames are never parsed" % t.name)
 
 
 def on_a_vif(g1, g2):
@@ -594,53 +425,25 @@ def settings(lax, watch, none, bare):
     case("N25", "in DAD as well", bare, ns(bare, ONE, "::"), want=defended(ONE, VIF_LL))
 
 
-def announcements(t):
-    """N11, with announce = 2: for an address added now."""
-    target = "2800:110:2::70"
-
-    def heard():
-        return [(at, raw) for at, raw in t.announced if ip_text(raw[62:78]) == target]
-
-    ctl("add", target, "vif", "vif11.0", "guest", "vt1-more")
-    until = time.monotonic() + 10 * SLOW
-    while len(heard()) < 2 and time.monotonic() < until:
-        t.receive(0.05)
-    exchange(t, [])
-    got = heard()
-    wrong = ["%d announcements, not 2" % len(got)] if len(got) != 2 else []
-    if not wrong and got[1][0] - got[0][0] < 0.99:
-        wrong.append("%.3f s apart, not 1" % (got[1][0] - got[0][0]))
-    for _, raw in got:
-        wrong += judge(t, (raw, False), Want(ALL_NODES_MAC, HOST, ALL_NODES, target, (0, 0, 1)))
-    tap(wrong, "N11 %s: an arrival is announced twice, 1 s apart" % t.name)
-
-
-def snapshot():
-    global last
-    last = stats()
-    return last
-
-
 FLAGS = {}
 
 
-def main():
-    # Frames sent from different processors may overtake each other on a veth; a marker must not.
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    tester = Port("tester", "uplink", "eth0", MARK_TARGET)
+def tables():
+    this = sys.modules[__name__]
+    tester = Port(this, "tester", "uplink", "eth0", MARK_TARGET)
     g1, g2, lax, watch, none, bare = (
-        Port(name, "vif", vif, ROUTER) for name, vif in (
+        Port(this, name, "vif", vif, ROUTER) for name, vif in (
             ("raw1", "vif11.0"), ("raw2", "vif12.0"), ("raw3", "vif13.0"),
             ("raw4", "vif14.0"), ("raw5", "vif15.0"), ("raw6", "vif17.0")))
     snapshot()
     on_the_uplink(tester, g1)
-    outgoing(tester)
+    frames.outgoing(tester, socket.AF_INET6, ["2800:110:2::c%d" % n for n in range(5)])
     on_a_vif(g1, g2)
     settings(lax, watch, none, bare)
-    announcements(tester)
-    print("1..%d" % number)
-    return failed > 0
+    new = "2800:110:2::70"
+    frames.announcements("N11", tester, new, "vif11.0", 2, 1, lambda raw: ip_text(raw[62:78]) == new,
+                         Want(ALL_NODES_MAC, HOST, ALL_NODES, new, (0, 0, 1)))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(frames.run(tables))
