@@ -17,6 +17,7 @@
 #include <time.h>
 
 #define FD_RESERVE    16
+#define ROUTES_MAX    4096 /* changes of routes that wait */
 #define SETTLE_ROUNDS 4
 #define SYNC_RETRY_S  1
 
@@ -49,12 +50,23 @@ static void on_send(void *ctx, struct iface *i, const struct msg *m)
 	LIST_INSERT_HEAD(&a->wiring->dirty, l, next_dirty);
 }
 
-static void on_route(void *ctx, bool add, const struct route *r)
+static void on_route_done(
+	void *ctx, enum nl_op op, const struct route *r, int err, const char *text)
 {
 	const struct app *a = ctx;
 
+	engine_route_done(a->engine, app_now(), op == NL_ROUTE_ADD, r, err, text);
+}
+
+static void on_route(void *ctx, bool add, const struct route *r)
+{
+	struct app *a = ctx;
+
 	if (nl_route(a->wiring->nl, add ? NL_ROUTE_ADD : NL_ROUTE_DEL, r) < 0 && add)
 		engine_route_done(a->engine, app_now(), add, r, -ENOMEM, "");
+	/* at a million addresses the queue would be larger than the table */
+	if (nl_queued(a->wiring->nl) >= ROUTES_MAX)
+		nl_flush(a->wiring->nl, on_route_done, a);
 }
 
 static void on_frame(void *ctx, const struct frame *f)
@@ -222,14 +234,6 @@ static void on_kernel_route(void *ctx, const struct route *r, bool present)
 	const struct app *a = ctx;
 
 	engine_route(a->engine, app_now(), r, present);
-}
-
-static void on_route_done(
-	void *ctx, enum nl_op op, const struct route *r, int err, const char *text)
-{
-	const struct app *a = ctx;
-
-	engine_route_done(a->engine, app_now(), op == NL_ROUTE_ADD, r, err, text);
 }
 
 /* The kernel's tables could not be read: what we know may be old. Until it works, tried again. */

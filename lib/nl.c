@@ -333,6 +333,11 @@ int nl_route(struct nl *n, enum nl_op op, const struct route *r)
 	return nl_change_queue(n->change, op, r);
 }
 
+size_t nl_queued(const struct nl *n)
+{
+	return nl_change_count(n->change);
+}
+
 void nl_flush(struct nl *n,
 	void (*done)(void *ctx, enum nl_op op, const struct route *r, int err, const char *text),
 	void *ctx)

@@ -10,6 +10,7 @@
 #define NL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "event.h"
@@ -61,6 +62,7 @@ int nl_receive(struct nl *n);
  */
 enum nl_op { NL_ROUTE_ADD, NL_ROUTE_DEL };
 int nl_route(struct nl *n, enum nl_op op, const struct route *r);
+size_t nl_queued(const struct nl *n); /* changes that wait for nl_flush() */
 
 /*
  * Sends what is queued, in as few sends as possible, in the order queued, waits for the kernel's

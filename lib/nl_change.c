@@ -2,9 +2,11 @@
  * nl_change: see nl_change.h. A change waits in the queue, is sent within a batch, and leaves the
  * queue when its batch is through, with the kernel's answer or without one.
  *
- * The kernel works a whole batch off within sendto(2), going on after an error, and answers each
- * message by itself: answers are matched by sequence number (L10). A batch is as large as the
- * receive buffer has room for its answers, so none is lost.
+ * The kernel works a whole batch off within sendto(2), going on after an error. Only the last
+ * message of a batch asks for an acknowledgement; those before it are answered only where they
+ * failed, and answers are matched by sequence number (L10). So what has no answer when the last one
+ * has is done. A batch is as large as the receive buffer has room for answers to all of it, so none
+ * is lost.
  */
 #include "nl_change.h"
 
@@ -108,6 +110,11 @@ int nl_change_queue(struct nl_change *c, enum nl_op op, const struct route *r)
 	return 0;
 }
 
+size_t nl_change_count(const struct nl_change *c)
+{
+	return c->count - c->head;
+}
+
 static void put_addr(struct nlmsghdr *h, uint16_t type, int family, const struct addr *a)
 {
 	if (family == AF_INET)
@@ -183,17 +190,20 @@ typedef void done_fn(void *ctx, enum nl_op op, const struct route *r, int err, c
  */
 static unsigned batch_send(struct nl_change *c, int *err)
 {
+	struct nlmsghdr *h = NULL;
 	unsigned n = 0;
 	size_t len = 0;
 
 	while (n < c->batch_max && c->head + n < c->count && len + NL_CHANGE_SIZE <= c->bytes_max) {
 		const struct change *change = &c->queue[c->head + n];
-		const struct nlmsghdr *h = nl_change_build(
-			c->out + len, c->family, change->op, &change->route, c->seq + n);
 
+		h = nl_change_build(
+			c->out + len, c->family, change->op, &change->route, c->seq + n);
+		h->nlmsg_flags &= (uint16_t)~NLM_F_ACK;
 		len += NLMSG_ALIGN(h->nlmsg_len);
 		n++;
 	}
+	h->nlmsg_flags |= NLM_F_ACK;
 	memset(c->answered, 0, sizeof(c->answered));
 	do {
 		*err = mnl_socket_sendto(c->socket, c->out, len) < 0 ? -errno : 0;
@@ -211,11 +221,10 @@ static void change_done(
 	done(ctx, change.op, &change.route, err, text);
 }
 
-/* Reads the answers in one datagram. Returns how many were waited for. */
-static unsigned answers_read(struct nl_change *c, unsigned n, int len, done_fn *done, void *ctx)
+/* Reads the answers in one datagram. */
+static void answers_read(struct nl_change *c, unsigned n, int len, done_fn *done, void *ctx)
 {
 	const struct nlmsghdr *h = (const struct nlmsghdr *)c->in;
-	unsigned answers = 0;
 
 	for (; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
 		uint32_t i = h->nlmsg_seq - c->seq;
@@ -224,19 +233,16 @@ static unsigned answers_read(struct nl_change *c, unsigned n, int len, done_fn *
 
 		if (i >= n || c->answered[i] || !nl_parse_ack(h, &err, &text))
 			continue;
-		answers++;
 		change_done(c, i, err, text, done, ctx);
 	}
-	return answers;
 }
 
-/* Waits for n answers. Returns what keeps the others from coming, or 0 where all are there. */
+/* Waits for the last answer. Returns what keeps others from coming, or 0 where none is missing. */
 static int batch_receive(struct nl_change *c, unsigned n, done_fn *done, void *ctx)
 {
-	unsigned answers = 0;
 	int lost = 0;
 
-	while (answers < n) {
+	while (!c->answered[n - 1]) {
 		int len =
 			nl_socket_receive(c->socket, c->in, sizeof(c->in), lost ? MSG_DONTWAIT : 0);
 
@@ -247,9 +253,9 @@ static int batch_receive(struct nl_change *c, unsigned n, done_fn *done, void *c
 		else if (len < 0)
 			return len;
 		else
-			answers += answers_read(c, n, len, done, ctx);
+			answers_read(c, n, len, done, ctx);
 	}
-	return 0;
+	return lost;
 }
 
 void nl_change_flush(struct nl_change *c, done_fn *done, void *ctx)

@@ -4,6 +4,7 @@
 #ifndef NL_CHANGE_H
 #define NL_CHANGE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "nl.h"
@@ -16,6 +17,7 @@ uint32_t nl_change_port(const struct nl_change *c); /* nlmsg_pid of what the ker
 
 /* As nl_route() and nl_flush() of nl.h. */
 int nl_change_queue(struct nl_change *c, enum nl_op op, const struct route *r);
+size_t nl_change_count(const struct nl_change *c);
 void nl_change_flush(struct nl_change *c,
 	void (*done)(void *ctx, enum nl_op op, const struct route *r, int err, const char *text),
 	void *ctx);
