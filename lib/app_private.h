@@ -34,12 +34,19 @@ struct wiring {
 	ev_signal sighup, sigterm, sigint;
 };
 
-/* app_wire.c: the sink, the listeners, netlink */
+/* app_wire.c: the sink, netlink, the timers */
 int wire_open(struct app *a);  /* 0 or -errno: engine and netlink */
 int wire_start(struct app *a); /* reads the kernel's tables, starts to listen; 0 or -errno */
 void wire_close(struct app *a);
 /* Hands the configuration to the engine. */
 int wire_configure(struct app *a, const struct conf *c, struct config_diff *ret);
+
+/* app_listen.c: what the sink has to do with listeners */
+void listen_send(void *ctx, struct iface *i, const struct msg *m);
+bool listen_set(void *ctx, struct iface *i, bool on);
+bool listen_kernel_answers(void *ctx, const struct iface *i);
+void listen_flush(struct app *a);
+void listen_close_all(struct app *a);
 
 /* app_guests.c: run-time guests at start */
 int guests_open(struct app *a); /* the set, and what it asks of the daemon; 0 or -errno */

@@ -1,0 +1,174 @@
+/*
+ * app_listen: the listeners: a packet socket for each uplink, and each vif with guests.
+ *
+ * One is opened and closed as the engine says (listen_set), and hangs on its struct iface. Frames
+ * to send are queued in it and flushed when the event that made them has been handled.
+ */
+#include "app_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "host.h"
+
+#define FD_RESERVE 16
+
+static void on_frame(void *ctx, const struct frame *f)
+{
+	struct listener *l = ctx;
+	struct app *a = l->app;
+	enum reason r = REASON_ANSWERED;
+	struct msg m;
+
+	if (f->has_vlan && (f->vlan_tci & 0xfff))
+		r = REASON_H24;
+	else if (f->other_host && f->len >= MAC_LEN)
+		r = (f->data[0] & 1) || memcmp(f->data, l->iface->link.mac, MAC_LEN) == 0
+			    ? REASON_H24
+			    : REASON_H23;
+	else if (f->truncated)
+		r = REASON_H20;
+	if (r == REASON_ANSWERED)
+		r = a->codec->decode(f->data, f->len, f->csum_pending, &m);
+	if (r == REASON_ANSWERED)
+		engine_frame(a->engine, app_now(), l->iface, &m);
+	else
+		engine_drop(a->engine, l->iface, r);
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct listener *l = io->data;
+
+	(void)loop;
+	(void)events;
+	packet_receive(l->packet, on_frame, l);
+	app_settle(l->app);
+}
+
+static void listener_close(struct app *a, struct iface *i)
+{
+	struct listener *l = i->listener;
+
+	if (!l)
+		return;
+	i->listener = NULL;
+	if (l->dirty)
+		LIST_REMOVE(l, next_dirty);
+	ev_io_stop(a->wiring->loop, &l->io);
+	packet_close(l->packet);
+	free(l);
+}
+
+/* Listeners leave some file descriptors for the control socket, dumps and state files. */
+static bool has_room(int fd)
+{
+	struct rlimit l;
+
+	return getrlimit(RLIMIT_NOFILE, &l) < 0 || (rlim_t)fd + FD_RESERVE < l.rlim_cur;
+}
+
+static int listener_open(struct app *a, struct iface *i)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return -ENOMEM;
+	l->app = a;
+	l->iface = i;
+	r = packet_open(i->link.index, a->codec->ethertype,
+		i->is_uplink ? &a->codec->uplink_filter : &a->codec->vif_filter, &l->packet);
+	if (r == 0 && !has_room(packet_fd(l->packet))) {
+		packet_close(l->packet);
+		r = -EMFILE;
+	}
+	if (r < 0) {
+		free(l);
+		return r;
+	}
+	i->listener = l;
+	ev_io_init(&l->io, on_readable, packet_fd(l->packet), EV_READ);
+	l->io.data = l;
+	ev_io_start(a->wiring->loop, &l->io);
+	return 0;
+}
+
+bool listen_set(void *ctx, struct iface *i, bool on)
+{
+	struct app *a = ctx;
+	int r;
+
+	listener_close(a, i);
+	if (!on)
+		return false;
+	r = listener_open(a, i);
+	/* the interface may be gone again already; its event is on the way */
+	if (r < 0 && r != -ENODEV && r != -ENXIO && log_limited(&a->wiring->limit, app_now()))
+		log_error("cannot listen on %s: %s", i->name, strerror(-r));
+	else if (r == 0)
+		log_debug("listening on %s", i->name);
+	return r == 0;
+}
+
+void listen_send(void *ctx, struct iface *i, const struct msg *m)
+{
+	struct app *a = ctx;
+	struct listener *l = i->listener;
+	uint8_t frame[MSG_FRAME_MAX];
+	size_t len;
+
+	if (!l) {
+		engine_not_sent(a->engine, i, 1);
+		return;
+	}
+	len = a->codec->encode(m, frame, sizeof(frame));
+	packet_send(l->packet, frame, len);
+	if (l->dirty)
+		return;
+	l->dirty = true;
+	LIST_INSERT_HEAD(&a->wiring->dirty, l, next_dirty);
+}
+
+/* Asked only where a guest asks for an address of the host itself; an administrator may change it
+ * at any time and nobody is told, so it is read again, once a second at most. */
+bool listen_kernel_answers(void *ctx, const struct iface *i)
+{
+	struct app *a = ctx;
+	struct listener *l = i->listener;
+	uint64_t now = app_now();
+
+	if (!l || !a->codec->host_answer_sysctl)
+		return false;
+	if (now >= l->kernel_answers_until) {
+		l->kernel_answers = host_answers(a->codec, i->name);
+		l->kernel_answers_until = now + 1000;
+	}
+	return l->kernel_answers;
+}
+
+void listen_flush(struct app *a)
+{
+	struct listener *l;
+
+	while ((l = LIST_FIRST(&a->wiring->dirty))) {
+		unsigned lost = packet_flush(l->packet);
+
+		LIST_REMOVE(l, next_dirty);
+		l->dirty = false;
+		if (lost)
+			engine_not_sent(a->engine, l->iface, lost);
+	}
+}
+
+static void close_each(void *ctx, struct iface *i)
+{
+	listener_close(ctx, i);
+}
+
+void listen_close_all(struct app *a)
+{
+	engine_ifaces(a->engine, close_each, a);
+}
