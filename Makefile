@@ -40,7 +40,8 @@ HARDEN = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-
 endif
 HARDEN += -fstack-protector-strong -fPIE
 CFLAGS ?= $(OPT) -g
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Ilib $(WARN) $(HARDEN) $(CFLAGS)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+	-DSYSCONFDIR='"$(SYSCONFDIR)"' -Ilib $(WARN) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = $(filter -fsanitize%,$(HARDEN)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 LIB_OBJS = $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
@@ -62,7 +63,9 @@ help:
 	@echo 'make check     builds, and runs all tests; as root it first installs what it needs'
 	@echo 'make lint      formatting, shell scripts, man pages, and who may use whom in lib/'
 	@echo 'make fuzz      fuzzes the codecs for FUZZ_TIME seconds (60)'
-	@echo 'make install   DESTDIR, PREFIX (/usr/local), SYSCONFDIR (/etc), UNITDIR ...'
+	@echo 'make deps-build  installs (as root) or names the Debian packages to build with'
+	@echo 'make install   DESTDIR, PREFIX (/usr/local), SBINDIR, MANDIR, SYSCONFDIR (/etc; built in),'
+	@echo '               UNITDIR (/lib/systemd/system), TMPFILESDIR, SYSUSERSDIR; uninstall: the same'
 	@echo 'make dist      a source archive of the last commit'
 	@echo 'make clean     removes what was built'
 	@echo 'SAN=1 with sanitizers; V=1 shows commands; CC=clang another compiler'

@@ -98,7 +98,7 @@ static bool find_policy(const struct client *c, struct route_policy *ret)
 		.protocol = ROUTE_PROTOCOL_DEFAULT,
 		.table = ROUTE_TABLE_DEFAULT,
 	};
-	snprintf(path, sizeof(path), "/etc/%s.conf", c->name);
+	snprintf(path, sizeof(path), SYSCONFDIR "/%s.conf", c->name);
 	if (access(path, F_OK))
 		return true;
 	conf = conf_load(path, c->name, c->family, why);

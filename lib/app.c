@@ -33,7 +33,7 @@ static int parse_options(const struct codec *codec, struct options *o, int argc,
 {
 	int c;
 
-	snprintf(o->conf, sizeof(o->conf), "/etc/%s.conf", codec->name);
+	snprintf(o->conf, sizeof(o->conf), SYSCONFDIR "/%s.conf", codec->name);
 	snprintf(o->socket, sizeof(o->socket), "/run/%s/ctl.sock", codec->name);
 	snprintf(o->state, sizeof(o->state), "/run/%s/guests.d", codec->name);
 	while ((c = getopt(argc, argv, "fnvc:s:d:Vh")) != -1) {

@@ -162,17 +162,22 @@ static json_t *commit(struct app *a, struct runtime_change *c)
 /* What was asked for is in force, and yet something keeps it from being answered. */
 static json_t *add_hints(const struct app *a, const struct spec *s)
 {
-	char address[ADDR_TEXT_MAX], text[512];
+	char address[ADDR_TEXT_MAX], text[2048];
+	size_t len = 0;
 
-	for (size_t n = 0; n < s->nprefixes; n++) {
+	for (size_t n = 0; n < s->nprefixes && len < sizeof(text) / 2; n++) {
 		const struct listed *en = table_find(engine_table(a->engine), &s->prefixes[n]);
 
-		if (!en || en->silent == REASON_ANSWERED || en->silent == REASON_K04)
+		/* an absent vif or uplink is no mistake: it is waited for */
+		if (!en || en->silent == REASON_ANSWERED || en->silent == REASON_K04 ||
+			en->silent == REASON_K11)
 			continue;
-		snprintf(text, sizeof(text), "%s is not answered: %s",
-			prefix_format(&s->prefixes[n], address), reason_text(en->silent));
-		return with_text(text);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s is not answered: %s",
+			len ? "\n" : "", prefix_format(&s->prefixes[n], address),
+			reason_text(en->silent));
 	}
+	if (len)
+		return with_text(text);
 	return done();
 }
 

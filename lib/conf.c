@@ -58,7 +58,7 @@ static bool top_paths(const struct section *s, struct conf *c)
 		!section_text(s, "guests-file", &c->guests_file))
 		return false;
 	if (!value_get(s->cfg, "guests-dir", 0)) {
-		if (asprintf(&c->guests_dir, "/etc/%s.d", c->name) < 0) {
+		if (asprintf(&c->guests_dir, SYSCONFDIR "/%s.d", c->name) < 0) {
 			c->guests_dir = NULL;
 			return load_oom(s->l);
 		}
