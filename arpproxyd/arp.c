@@ -164,6 +164,7 @@ const struct codec daemon_codec = {
 	.announce_interval_ms = ANNOUNCE_INTERVAL,
 	.defends_off_link = true,
 	.asking_claims = true,
+	.silent_route_loss = true,
 	.host_answer_sysctl = "net/ipv4/conf/%s/arp_ignore",
 	.is_broadcast = arp_is_broadcast,
 	.own_lladdr = REASON_H43,

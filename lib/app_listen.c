@@ -134,19 +134,20 @@ void listen_send(void *ctx, struct iface *i, const struct msg *m)
 
 /* Asked only where a guest asks for an address of the host itself; an administrator may change it
  * at any time and nobody is told, so it is read again, once a second at most. */
-bool listen_kernel_answers(void *ctx, const struct iface *i)
+bool listen_kernel_answers(void *ctx, const struct iface *i, bool here)
 {
 	struct app *a = ctx;
 	struct listener *l = i->listener;
 	uint64_t now = app_now();
 
-	if (!l || !a->codec->host_answer_sysctl)
-		return false;
+	if (!a->codec->host_answer_sysctl || !l)
+		return here;
 	if (now >= l->kernel_answers_until) {
 		l->kernel_answers = host_answers(a->codec, i->name);
 		l->kernel_answers_until = now + 1000;
 	}
-	return l->kernel_answers;
+	return l->kernel_answers == HOST_ANSWERS_ALL ||
+	       (here && l->kernel_answers == HOST_ANSWERS_HERE);
 }
 
 void listen_flush(struct app *a)

@@ -6,6 +6,7 @@
 
 #include "app.h"
 #include "ctl.h"
+#include "host.h"
 #include "log.h"
 #include "nl.h"
 #include "packet.h"
@@ -14,8 +15,8 @@ struct listener {
 	struct app *app;
 	struct iface *iface;
 	struct packet *packet;
-	bool dirty;          /* frames wait to be flushed */
-	bool kernel_answers; /* host_answers(), as of before kernel_answers_until (ms) */
+	bool dirty;                       /* frames wait to be flushed */
+	enum host_answers kernel_answers; /* as of before kernel_answers_until (ms) */
 	uint64_t kernel_answers_until;
 	LIST_ENTRY(listener) next_dirty;
 	ev_io io;
@@ -44,7 +45,7 @@ int wire_configure(struct app *a, const struct conf *c, struct config_diff *ret)
 /* app_listen.c: what the sink has to do with listeners */
 void listen_send(void *ctx, struct iface *i, const struct msg *m);
 bool listen_set(void *ctx, struct iface *i, bool on);
-bool listen_kernel_answers(void *ctx, const struct iface *i);
+bool listen_kernel_answers(void *ctx, const struct iface *i, bool here);
 void listen_flush(struct app *a);
 void listen_close_all(struct app *a);
 

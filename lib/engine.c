@@ -71,6 +71,9 @@ uint64_t engine_next(const struct engine *e)
 {
 	uint64_t next = announce_next(e);
 
+	if (e->sync_due && e->sync_due < next)
+		next = e->sync_due;
+
 	if ((e->failed || e->deaf) && e->retry_at < next)
 		next = e->retry_at;
 	return next;
@@ -88,6 +91,10 @@ uint64_t engine_tick(struct engine *e, uint64_t now)
 		e->retry_at = now + RETRY_MS;
 		engine_ifaces(e, listen_again, e);
 		entry_evaluate_all(e, now);
+	}
+	if (e->sync_due && now >= e->sync_due) {
+		e->sync_due = 0;
+		e->wants_sync = true;
 	}
 	announce_tick(e, now);
 	return engine_next(e);

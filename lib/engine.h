@@ -68,8 +68,9 @@ struct sink {
 	bool (*listen)(void *ctx, struct iface *i, bool on);
 	/* The settings of an interface as a vif: valid until the next configuration. */
 	const struct vif_policy *(*vif_policy)(void *ctx, const char *name);
-	/* Does the kernel itself answer on this vif for all addresses of the host? */
-	bool (*kernel_answers)(void *ctx, const struct iface *i);
+	/* Does the kernel itself answer on this vif for an address of the host (here: of this vif)?
+	 */
+	bool (*kernel_answers)(void *ctx, const struct iface *i, bool here);
 	/* Something happened that a person may want to know. limited: may come with every frame. */
 	void (*note)(void *ctx, bool warning, bool limited, const char *text);
 };

@@ -216,9 +216,9 @@ static enum reason judge_vif(
 		return REASON_H18;
 	if (e->codec->asking_claims && !dad && is_others(e, i, &m->src))
 		return e->codec->conflict;
-	if (iface_has(i, &m->target) ||
-		(en && en->host && e->sink->kernel_answers(e->sink->ctx, i)))
-		return REASON_N21; /* the kernel answers: A12 */
+	if ((iface_has(i, &m->target) || (en && en->host)) &&
+		e->sink->kernel_answers(e->sink->ctx, i, iface_has(i, &m->target)))
+		return REASON_N21; /* A12 */
 	if (en && !en->host && en->guest->vif == i) {
 		if (!dad)
 			return REASON_N20;
@@ -240,21 +240,6 @@ static enum reason judge_vif(
 	return REASON_N22;
 }
 
-/* H44, H46: the broadcast addresses of the uplinks' networks. */
-static enum reason judge_broadcast(const struct engine *e, const struct msg *m)
-{
-	for (size_t u = 0; u < e->nuplinks; u++)
-		for (size_t n = 0; n < e->uplinks[u]->nnetworks; n++) {
-			const struct prefix *net = &e->uplinks[u]->networks[n];
-
-			if (e->codec->is_broadcast(&m->src, net))
-				return e->codec->bad_source;
-			if (e->codec->is_broadcast(&m->target, net))
-				return e->codec->bad_target;
-		}
-	return REASON_ANSWERED;
-}
-
 static enum reason judge(
 	struct engine *e, uint64_t now, struct iface *i, const struct msg *m, bool *ret_router)
 {
@@ -268,8 +253,10 @@ static enum reason judge(
 		return REASON_H16;
 	if (m->has_lladdr && m->kind != MSG_ROUTER && iface_is_own_mac(e, i, m->lladdr))
 		return e->codec->own_lladdr;
-	if (e->codec->is_broadcast && (r = judge_broadcast(e, m)) != REASON_ANSWERED)
-		return r;
+	if (is_broadcast(e, &m->src))
+		return e->codec->bad_source;
+	if (is_broadcast(e, &m->target))
+		return e->codec->bad_target;
 	if (i->is_uplink)
 		return judge_uplink(e, now, i, m);
 	if (i->vif.guard != GUARD_OFF && (r = guard(e, i, m)) != REASON_ANSWERED) {

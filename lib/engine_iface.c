@@ -221,6 +221,8 @@ static void iface_changed(struct engine *e, uint64_t now, struct iface *i, const
 
 	i->link = *l;
 	iface_listen(e, i);
+	if (old.admin_up && !l->admin_up && e->codec->silent_route_loss)
+		request_sync(e, now + SYNC_DELAY_MS);
 	if (old.admin_up && !l->admin_up) /* K04, K11: the kernel has taken the routes */
 		LIST_FOREACH (g, &i->guests, of_vif)
 			GUEST_FOREACH_ENTRY (en, g)
@@ -352,6 +354,8 @@ void engine_address(struct engine *e, uint64_t now, const struct hostaddr *a, bo
 	} else if (n < i->naddrs) {
 		i->addrs[n] = i->addrs[--i->naddrs];
 		host_count(e, now, &a->prefix.addr, -1);
+		if (e->codec->silent_route_loss)
+			request_sync(e, now + SYNC_DELAY_MS);
 	} else {
 		return;
 	}

@@ -204,10 +204,19 @@ void engine_route(struct engine *e, uint64_t now, const struct route *r, bool pr
 		return;
 	if (r->table == ROUTE_TABLE_DEFAULT && present && r->replaces)
 		path_replaced(e, r);
+	/* of several default routes it is not told which one remains */
+	if (r->dst.len == none && !e->syncing && (!present || r->replaces))
+		request_sync(e, now + SYNC_DELAY_MS);
 	if (r->table == ROUTE_TABLE_DEFAULT && (r->dst.len == none || connected))
 		path_route(e, now, r, present);
 	if (r->table == e->route.table && r->dst.len != none)
 		foreign_route(e, now, r, present);
+}
+
+void request_sync(struct engine *e, uint64_t at)
+{
+	if (!e->sync_due || at < e->sync_due)
+		e->sync_due = at;
 }
 
 void engine_sync_begin(struct engine *e)
@@ -216,6 +225,7 @@ void engine_sync_begin(struct engine *e)
 	struct listed *en;
 
 	e->syncing = true;
+	e->sync_due = 0;
 	e->sync_generation++;
 	iface_mark(e);
 	TABLE_FOREACH_GUEST (g, e->table)

@@ -41,33 +41,53 @@ bool iface_is_gateway(const struct engine *e, const struct iface *vif, const str
 /* How well an address serves as a source for talking to `peer`; 0: not at all. */
 static unsigned source_rank(const struct hostaddr *a, bool linklocal, const struct addr *peer)
 {
-	struct prefix net;
+	struct prefix net = prefix_network(&a->network, a->prefix.len);
 
 	if (a->tentative || addr_is_linklocal(&a->prefix.addr) != linklocal)
 		return 0;
-	net = prefix_network(&a->network, a->prefix.len);
 	return 1 + 4 * prefix_contains(&net, peer) + 2 * !a->deprecated + !a->temporary;
 }
 
-static bool source_best(
-	const struct iface *i, bool linklocal, const struct addr *peer, struct addr *ret)
+/* Of equals the lowest, so that the choice is the same after a restart. */
+bool source_best(const struct iface *i, bool linklocal, const struct addr *peer, bool seen_only,
+	struct addr *ret)
 {
 	unsigned best = 0;
 
 	for (size_t n = 0; n < i->naddrs; n++) {
-		unsigned rank = source_rank(&i->addrs[n], linklocal, peer);
+		const struct hostaddr *a = &i->addrs[n];
+		unsigned rank = seen_only && !a->seen ? 0 : source_rank(a, linklocal, peer);
 
-		if (rank <= best)
+		if (rank == 0 || rank < best ||
+			(rank == best && addr_compare(&a->prefix.addr, ret) > 0))
 			continue;
 		best = rank;
-		*ret = i->addrs[n].prefix.addr;
+		*ret = a->prefix.addr;
 	}
 	return best > 0;
 }
 
+bool is_broadcast(const struct engine *e, const struct addr *a)
+{
+	if (!e->codec->is_broadcast)
+		return false;
+	for (size_t u = 0; u < e->nuplinks; u++) {
+		const struct iface *i = e->uplinks[u];
+
+		for (size_t n = 0; n < i->naddrs; n++) {
+			struct prefix net =
+				prefix_network(&i->addrs[n].network, i->addrs[n].prefix.len);
+
+			if (e->codec->is_broadcast(a, &net))
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool vif_source(const struct engine *e, const struct iface *i, struct addr *ret)
 {
-	if (source_best(i, true, &addr_any, ret))
+	if (source_best(i, true, &addr_any, false, ret))
 		return true;
 	if (!e->codec->linklocal)
 		return false;
@@ -96,11 +116,11 @@ bool iface_source(const struct engine *e, const struct iface *i, const struct ad
 	switch (i->uplink.source) {
 	case SOURCE_TARGET: *ret = *target; return true;
 	case SOURCE_ADDRESS: *ret = i->uplink.source_address; return usable(i, ret);
-	case SOURCE_LINK_LOCAL: return source_best(i, true, requester, ret);
+	case SOURCE_LINK_LOCAL: return source_best(i, true, requester, false, ret);
 	case SOURCE_AUTO: break;
 	}
-	return source_best(i, addr_is_linklocal(requester), requester, ret) ||
-	       source_best(i, !addr_is_linklocal(requester), requester, ret);
+	return source_best(i, addr_is_linklocal(requester), requester, false, ret) ||
+	       source_best(i, !addr_is_linklocal(requester), requester, false, ret);
 }
 
 bool engine_source(

@@ -9,6 +9,7 @@
 #define RETRY_MS      5000 /* for routes that the kernel refused */
 #define SOURCES_MAX   4096 /* different preferred sources of host routes, ever */
 #define EXIST_SYNC_MS 1000
+#define SYNC_DELAY_MS 20 /* of a sync that is asked for, so that many are one */
 
 /* Routes of other protocols to one destination in the table of the host routes (K09). */
 struct foreign {
@@ -48,6 +49,8 @@ struct engine {
 	bool syncing;
 	bool synced; /* the kernel's tables have been read once */
 	bool wants_sync;
+	uint64_t sync_due;  /* a sync that was asked for, a moment later so that many are one; 0:
+			       none */
 	bool source_usable; /* the configured source of host routes is an address of the host */
 	void *foreign;      /* struct foreign by destination, tsearch(3) */
 	LIST_HEAD(, path) paths;
@@ -83,6 +86,12 @@ void iface_mark(struct engine *e); /* before a sync, iface_sweep() after it */
 void iface_sweep(struct engine *e, uint64_t now);
 
 /* engine_learn.c */
+/* The best of an interface's usable addresses for talking to peer, link-local ones or the others;
+ * seen_only: during a sync, those that it has mentioned. */
+bool source_best(const struct iface *i, bool linklocal, const struct addr *peer, bool seen_only,
+	struct addr *ret);
+/* Is it the broadcast address of a network of an uplink's own address? */
+bool is_broadcast(const struct engine *e, const struct addr *a);
 bool iface_learn(struct engine *e); /* true: gateways are others than before */
 /* Does the prefix contain a gateway of its guest's uplink? */
 bool covers_gateway(const struct listed *en);
@@ -104,6 +113,7 @@ void route_set(struct engine *e, struct listed *en, enum route_state s);
 void own_route(struct engine *e, uint64_t now, const struct route *r, bool present);
 
 /* engine_kernel.c */
+void request_sync(struct engine *e, uint64_t at);
 struct foreign *foreign_find(const struct engine *e, const struct prefix *dst); /* a list */
 void foreign_free_all(struct engine *e);
 

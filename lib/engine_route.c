@@ -25,33 +25,15 @@ static uint16_t source_index(struct engine *e, struct addr a)
 	return e->nsources++;
 }
 
-/* K07: how well an uplink's address serves as the preferred source of a route. */
-static unsigned source_rank(const struct hostaddr *a, const struct addr *dst)
-{
-	struct prefix net = prefix_network(&a->network, a->prefix.len);
-
-	if (a->tentative || !a->seen || addr_is_linklocal(&a->prefix.addr))
-		return 0;
-	return 1 + 4 * prefix_contains(&net, dst) + 2 * !a->deprecated + !a->temporary;
-}
-
+/* K07 */
 static struct addr route_source(const struct engine *e, const struct listed *en)
 {
 	const struct iface *u = en->guest->uplink;
-	struct addr best = addr_any;
-	unsigned rank = 0;
+	struct addr best;
 
 	if (e->route.has_source)
 		return e->source_usable ? e->route.source : addr_any;
-	for (size_t n = 0; u && n < u->naddrs; n++) {
-		unsigned r = source_rank(&u->addrs[n], &en->prefix.addr);
-
-		if (r <= rank)
-			continue;
-		rank = r;
-		best = u->addrs[n].prefix.addr;
-	}
-	return best;
+	return u && source_best(u, false, &en->prefix.addr, true, &best) ? best : addr_any;
 }
 
 /* Should the entry have a host route now, and which? */
@@ -60,7 +42,8 @@ static bool route_wanted(struct engine *e, const struct listed *en, struct route
 	const struct guest *g = en->guest;
 
 	if (!g || !g->route || !g->vif || !g->vif->present || !g->vif->link.admin_up ||
-		g->vif->is_uplink || en->host || covers_gateway(en))
+		g->vif->is_uplink || en->host || covers_gateway(en) ||
+		(prefix_is_exact(&en->prefix) && is_broadcast(e, &en->prefix.addr)))
 		return false;
 	*ret = (struct route){.dst = en->prefix,
 		.table = e->route.table,
@@ -165,6 +148,8 @@ static enum reason entry_reason(const struct engine *e, const struct listed *en)
 {
 	const struct guest *g = en->guest;
 
+	if (prefix_is_exact(&en->prefix) && is_broadcast(e, &en->prefix.addr))
+		return e->codec->bad_target;
 	if (en->host || !g->uplink || (g->vif && g->vif->is_uplink) || covers_gateway(en))
 		return REASON_N10;
 	if (g->vif && (!e->synced || !g->vif->present || !g->vif->link.running))
@@ -273,10 +258,11 @@ void engine_route_done(
 		return; /* of an earlier wish; the answer to the last one counts */
 	route_set(e, en, ROUTE_FAILED);
 	e->retry_at = now + RETRY_MS;
-	if (err == -EEXIST && now >= e->exist_sync_at) {
-		e->exist_sync_at = now + EXIST_SYNC_MS;
-		e->wants_sync = true; /* somebody's route that we have not heard of yet */
-	} else if (err != -EEXIST && err != -ENETDOWN && err != -ENODEV) {
+	if (err == -EEXIST) { /* a route that we have not heard of yet */
+		request_sync(e, now > e->exist_sync_at ? now : e->exist_sync_at);
+		e->exist_sync_at =
+			(now > e->exist_sync_at ? now : e->exist_sync_at) + EXIST_SYNC_MS;
+	} else if (err != -ENETDOWN && err != -ENODEV) {
 		/* the two others: an event is on its way, or the next try will do */
 		engine_note(e, true, true, "cannot add the route to %s: %s%s%s",
 			prefix_format(&r->dst, dst), strerror(-err), *text ? ": " : "", text);
@@ -288,10 +274,12 @@ void engine_route_done(
 void own_route(struct engine *e, uint64_t now, const struct route *r, bool present)
 {
 	struct listed *en = table_find(e->table, &r->dst);
-	struct route want;
+	struct route want, have;
 
 	if (!present) {
-		if (en && en->guest && en->route == ROUTE_OURS && en->route_oif == r->oif) {
+		/* one that we have replaced since is told late, and is not the one that we have */
+		have = en ? route_installed(e, en) : (struct route){0};
+		if (en && en->guest && en->route == ROUTE_OURS && route_same(&have, r)) {
 			route_lost(e, en);
 			entry_evaluate(e, now, en);
 		}

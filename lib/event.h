@@ -29,7 +29,7 @@ struct hostaddr {
 	struct addr network;  /* the network's address (a peer's network where there is one) */
 	bool tentative;       /* not usable yet, or duplicate address detection failed */
 	bool deprecated;      /* usable, but not preferred */
-	bool temporary;       /* a privacy address */
+	bool temporary;       /* a privacy address, or a secondary one of IPv4: not preferred */
 	bool seen;            /* the receiver's own mark, for its sweep */
 };
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -61,16 +62,26 @@ void host_check(const struct codec *codec, const char *ifname, bool uplink,
 	}
 }
 
-static bool is_zero(const struct codec *codec, const char *ifname)
+static long answer_level(const struct codec *codec, const char *ifname)
 {
 	char name[128], value[32];
 
-	return sysctl_value(codec->host_answer_sysctl, ifname, name, sizeof(name), value,
-		       sizeof(value)) &&
-	       strcmp(value, "0") == 0;
+	if (!sysctl_value(
+		    codec->host_answer_sysctl, ifname, name, sizeof(name), value, sizeof(value)))
+		return 0;
+	return strtol(value, NULL, 10);
 }
 
-bool host_answers(const struct codec *codec, const char *ifname)
+enum host_answers host_answers(const struct codec *codec, const char *ifname)
 {
-	return codec->host_answer_sysctl && is_zero(codec, "all") && is_zero(codec, ifname);
+	long all, here;
+
+	if (!codec->host_answer_sysctl)
+		return HOST_ANSWERS_HERE; /* as the kernel does neighbour discovery */
+	all = answer_level(codec, "all");
+	here = answer_level(codec, ifname);
+	if (all == 0 && here == 0)
+		return HOST_ANSWERS_ALL;
+	/* 1 to 3: by the interface, subnet or scope; 8: not at all */
+	return all < 8 && here < 8 ? HOST_ANSWERS_HERE : HOST_ANSWERS_NONE;
 }

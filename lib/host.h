@@ -19,8 +19,11 @@
 void host_check(const struct codec *codec, const char *ifname, bool uplink,
 	void (*each)(void *ctx, const char *code, const char *text), void *ctx);
 
-/* Does the kernel answer for all of the host's addresses on this vif (the codec's
- * host_answer_sysctl is 0 for it and for all)? */
-bool host_answers(const struct codec *codec, const char *ifname);
+/*
+ * Which of the host's addresses does the kernel answer for on this vif? By the codec's
+ * host_answer_sysctl, arp_ignore, of which the larger of the vif's and all's counts.
+ */
+enum host_answers { HOST_ANSWERS_NONE, HOST_ANSWERS_HERE, HOST_ANSWERS_ALL };
+enum host_answers host_answers(const struct codec *codec, const char *ifname);
 
 #endif

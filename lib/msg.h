@@ -136,6 +136,9 @@ struct codec {
 	/* A04: a probe for an address that is on no network of the uplinks is defended by the guard
 	 * too */
 	bool defends_off_link;
+	/* The kernel takes routes away without telling (IPv4): when an interface goes down, or
+	 * loses an address. Then its tables must be read again. */
+	bool silent_route_loss;
 	/* Where the kernel itself answers on a vif for every address of the host as long as this
 	 * sysctl (below /proc/sys, "%s" for "all" and for the interface) is 0 on both; NULL: it
 	 * does not. */

@@ -123,8 +123,7 @@ bool nl_parse_address(const struct nlmsghdr *h, int family, struct hostaddr *ret
 	i.tentative = (flags & IFA_F_DADFAILED) ||
 		      ((flags & IFA_F_TENTATIVE) && !(flags & IFA_F_OPTIMISTIC));
 	i.deprecated = flags & IFA_F_DEPRECATED;
-	/* the bit means "secondary" for IPv4 */
-	i.temporary = family == AF_INET6 && (flags & IFA_F_TEMPORARY);
+	i.temporary = flags & IFA_F_TEMPORARY; /* for IPv4 the same bit: secondary */
 	*ret = i;
 	return true;
 }
@@ -240,7 +239,7 @@ void nl_parse_route(const struct nlmsghdr *h, int family, uint32_t table, uint8_
 	struct route r = {0};
 
 	if (!rtm || rtm->rtm_family != family || rtm->rtm_dst_len > family_bits(family) ||
-		rtm->rtm_src_len != 0 || (rtm->rtm_flags & RTM_F_CLONED) ||
+		rtm->rtm_src_len != 0 || rtm->rtm_tos != 0 || (rtm->rtm_flags & RTM_F_CLONED) ||
 		!route_type_wanted(rtm->rtm_type))
 		return;
 	r.dst.addr = family == AF_INET ? addr_from_v4(zero) : addr_any;

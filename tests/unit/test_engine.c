@@ -97,11 +97,11 @@ static const struct vif_policy *on_vif_policy(void *ctx, const char *name)
 	return &w->policy;
 }
 
-static bool on_kernel_answers(void *ctx, const struct iface *i)
+static bool on_kernel_answers(void *ctx, const struct iface *i, bool here)
 {
 	(void)ctx;
 	(void)i;
-	return false;
+	return here;
 }
 
 static void on_note(void *ctx, bool warning, bool limited, const char *text)
@@ -619,6 +619,7 @@ static void test_routes_foreign(void **state)
 	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
 	w->nroutes = 0;
 	engine_route_done(w->e, w->now, true, &ours, -EEXIST, "");
+	engine_tick(w->e, engine_next(w->e));
 	assert_true(engine_wants_sync(w->e));
 	assert_int_equal(hear(w, "eth0", &m), REASON_K09);
 	foreign.metric = 1024;

@@ -258,7 +258,7 @@ static void test_address_v4(void **state)
 		{"peer", "192.0.2.3", "198.51.100.9", 24, 0, "192.0.2.3/24", "198.51.100.0", false,
 			false, false},
 		{"secondary", "192.0.2.3", "192.0.2.3", 24, IFA_F_SECONDARY, "192.0.2.3/24",
-			"192.0.2.0", false, false, false},
+			"192.0.2.0", false, false, true},
 		{"too long", "192.0.2.3", "192.0.2.3", 33, 0, NULL, NULL, false, false, false},
 	};
 	struct hostaddr a;
