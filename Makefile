@@ -10,9 +10,15 @@ UNITDIR ?= /lib/systemd/system
 TMPFILESDIR ?= /usr/lib/tmpfiles.d
 SYSUSERSDIR ?= /usr/lib/sysusers.d
 
+# The filter in the kernel needs clang, bpftool and libbpf; WITH_BPF=no builds without it.
+WITH_BPF ?= yes
+ifeq ($(WITH_BPF),yes)
+BPF_PACKAGES = clang bpftool libbpf-dev
+endif
+
 # What Debian calls the things that are needed: to build, for the demo, for all tests.
 BUILD_PACKAGES = gcc make libc6-dev pkg-config libmnl-dev libcap-ng-dev libconfuse-dev \
-	libev-dev libjansson-dev libsystemd-dev
+	libev-dev libjansson-dev libsystemd-dev $(BPF_PACKAGES)
 DEMO_PACKAGES = $(BUILD_PACKAGES) iproute2 nftables iputils-ping procps util-linux
 CHECK_PACKAGES = $(DEMO_PACKAGES) libcmocka-dev perl python3 python3-scapy iputils-arping \
 	libnet1 libpcap0.8 tcpdump libcap2-bin
@@ -25,7 +31,7 @@ B ?= build$(if $(SAN),-san)
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(2);)
 
-MODULES = libmnl libcap-ng libconfuse jansson libsystemd
+MODULES = libmnl libcap-ng libconfuse jansson libsystemd $(if $(BPF_PACKAGES),libbpf)
 # "=": asked only when something is compiled, so that `make help` and `deps` need no pkg-config
 PKG_CFLAGS = $(shell pkg-config --cflags $(MODULES))
 PKG_LIBS = $(shell pkg-config --libs $(MODULES)) -lev
@@ -41,10 +47,11 @@ endif
 HARDEN += -fstack-protector-strong -fPIE
 CFLAGS ?= $(OPT) -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
-	-DSYSCONFDIR='"$(SYSCONFDIR)"' -Ilib $(WARN) $(HARDEN) $(CFLAGS)
+	-DSYSCONFDIR='"$(SYSCONFDIR)"' -Ilib $(WARN) $(HARDEN) $(BPF_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(filter -fsanitize%,$(HARDEN)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
-LIB_OBJS = $(patsubst %.c,$(B)/%.o,$(wildcard lib/*.c))
+BPF_CFLAGS = $(if $(BPF_PACKAGES),-DWITH_BPF -isystem $(B)/lib)
+LIB_OBJS = $(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(wildcard lib/*.c)))
 NDP_OBJS = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard ndproxyd/*.c)))
 ARP_OBJS = $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard arpproxyd/*.c)))
 # which codec a test is linked with
@@ -75,6 +82,22 @@ help:
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The program in the kernel, and the C that loads it. -target bpf knows no include path of the host.
+BPF_CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+$(B)/lib/filter.bpf.o: lib/filter.bpf.c lib/filter_map.h lib/siphash.h
+	@mkdir -p $(@D)
+	$(call say,BPF,$<)$(BPF_CLANG) -O2 -g -Wall -Wextra -target bpf \
+		-I/usr/include/$$($(CC) -print-multiarch 2>/dev/null) -Ilib -c -o $@ $<
+
+$(B)/lib/filter.skel.h: $(B)/lib/filter.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name filter_bpf >$@.new && mv $@.new $@
+
+# what was built the other way is built anew
+$(B)/lib/with-bpf-$(WITH_BPF):
+	@mkdir -p $(@D) && rm -f $(B)/lib/with-bpf-* && touch $@
+$(B)/lib/filter.o: $(B)/lib/with-bpf-$(WITH_BPF) $(if $(BPF_PACKAGES),$(B)/lib/filter.skel.h)
 
 $(B)/libproxy.a: $(LIB_OBJS)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^

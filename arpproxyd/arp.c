@@ -125,13 +125,9 @@ static size_t arp_encode(const struct msg *m, uint8_t *buf, size_t cap)
 /* The address of all hosts of a network of more than two: neither asks nor is asked for. */
 static bool arp_is_broadcast(const struct addr *a, const struct prefix *network)
 {
-	struct prefix last = prefix_network(a, network->len);
+	struct addr last = prefix_last(network);
 
-	if (network->len >= ADDR_BITS - 1 || !prefix_contains(network, a))
-		return false;
-	for (unsigned bit = network->len; bit < ADDR_BITS; bit++)
-		last.addr.b[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	return addr_equal(&last.addr, a);
+	return network->len < ADDR_BITS - 1 && addr_equal(&last, a);
 }
 
 /* All that a socket bound to the ethertype hears: `arp`. */
@@ -161,6 +157,7 @@ const struct codec daemon_codec = {
 	.ethertype = ETH_ARP,
 	.uplink_filter = {sizeof(filter) / sizeof(filter[0]), filter},
 	.vif_filter = {sizeof(filter) / sizeof(filter[0]), filter},
+	.filter_program = "filter_arp",
 	.announce_interval_ms = ANNOUNCE_INTERVAL,
 	.defends_off_link = true,
 	.asking_claims = true,

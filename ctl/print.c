@@ -65,6 +65,16 @@ static void print_interface(const char *kind, const json_t *i)
 	putchar('\n');
 }
 
+static void print_filter(const json_t *f)
+{
+	if (json_is_string(json_object_get(f, "reason")))
+		printf("filter in the kernel: none (%s)\n", text_of(f, "reason"));
+	else
+		printf("filter in the kernel: eBPF, %" JSON_INTEGER_FORMAT
+		       " prefixes, room for %" JSON_INTEGER_FORMAT "\n",
+			number_of(f, "listed"), number_of(f, "limit"));
+}
+
 static void print_uptime(json_int_t s)
 {
 	if (s >= 86400)
@@ -108,6 +118,7 @@ void print_status(const struct client *c, const json_t *data)
 		print_names(json_object_get(item, "guests"), "guests");
 		printf("    addresses %" JSON_INTEGER_FORMAT "\n", number_of(item, "addresses"));
 	}
+	print_filter(json_object_get(data, "filter"));
 	if (text)
 		print_configuration(text);
 	json_array_foreach (json_object_get(data, "warnings"), i, item)

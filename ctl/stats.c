@@ -75,8 +75,9 @@ static void print_text(const json_t *data)
 			print_dropped(json_object_get(i, "dropped"));
 		}
 	}
-	printf("kernel: unlisted %" JSON_INTEGER_FORMAT "\n",
-		number_of(json_object_get(data, "kernel"), "unlisted"));
+	printf("kernel: unlisted %" JSON_INTEGER_FORMAT " other %" JSON_INTEGER_FORMAT "\n",
+		number_of(json_object_get(data, "kernel"), "unlisted"),
+		number_of(json_object_get(data, "kernel"), "other"));
 }
 
 /* A label's value: backslash, quote and newline are escaped. */
@@ -147,6 +148,17 @@ static void print_metric(const struct client *c, const json_t *data, const char 
 	}
 }
 
+static void print_kernel(
+	const struct client *c, const json_t *data, const char *key, const char *help)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "kernel_%s", key);
+	print_help(c, name, help);
+	printf("%s_%s_total %" JSON_INTEGER_FORMAT "\n", c->name, name,
+		number_of(json_object_get(data, "kernel"), key));
+}
+
 static void print_prometheus(const struct client *c, const json_t *data)
 {
 	for (size_t n = 0; n < NCOUNTERS; n++) {
@@ -155,10 +167,8 @@ static void print_prometheus(const struct client *c, const json_t *data)
 	}
 	print_help(c, "dropped", "Frames not answered, by the number of the rule.");
 	print_metric(c, data, NULL);
-	print_help(
-		c, "kernel_unlisted", "Solicitations for unlisted targets, dropped in the kernel.");
-	printf("%s_kernel_unlisted_total %" JSON_INTEGER_FORMAT "\n", c->name,
-		number_of(json_object_get(data, "kernel"), "unlisted"));
+	print_kernel(c, data, "unlisted", "Questions for unlisted targets, dropped in the kernel.");
+	print_kernel(c, data, "other", "What is no question, dropped in the kernel.");
 }
 
 void print_stats(const struct client *c, const json_t *data)

@@ -172,6 +172,15 @@ struct prefix prefix_network(const struct addr *a, uint8_t len)
 	return p;
 }
 
+struct addr prefix_last(const struct prefix *p)
+{
+	struct addr last = p->addr;
+
+	for (unsigned bit = p->len; bit < ADDR_BITS; bit++)
+		last.b[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	return last;
+}
+
 bool prefix_contains(const struct prefix *p, const struct addr *a)
 {
 	unsigned whole = p->len / 8, rest = p->len % 8;

@@ -15,6 +15,7 @@
 
 #include "conf.h"
 #include "engine.h"
+#include "filter.h"
 #include "msg.h"
 #include "runtime.h"
 #include "state.h"
@@ -44,6 +45,8 @@ void app_settle(struct app *a);
  * entries for guests' addresses (K01). */
 void app_host_warnings(
 	struct app *a, void (*each)(void *ctx, const char *code, const char *text), void *ctx);
+/* The kernel-side filter; *why is NULL, or why there is none. */
+struct filter_status app_filter(const struct app *a, const char **why);
 /* Reads the configuration again. Returns false, with nothing changed, and a sentence in why. */
 bool app_reload(struct app *a, struct config_diff *ret, char why[CONF_WHY_MAX]);
 

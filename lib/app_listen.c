@@ -80,7 +80,8 @@ static int listener_open(struct app *a, struct iface *i)
 	l->app = a;
 	l->iface = i;
 	r = packet_open(i->link.index, a->codec->ethertype,
-		i->is_uplink ? &a->codec->uplink_filter : &a->codec->vif_filter, &l->packet);
+		i->is_uplink ? &a->codec->uplink_filter : &a->codec->vif_filter,
+		i->is_uplink ? filter_fd(a->wiring->filter) : -1, &l->packet);
 	if (r == 0 && !has_room(packet_fd(l->packet))) {
 		packet_close(l->packet);
 		r = -EMFILE;

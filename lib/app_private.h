@@ -6,6 +6,7 @@
 
 #include "app.h"
 #include "ctl.h"
+#include "filter.h"
 #include "host.h"
 #include "log.h"
 #include "nl.h"
@@ -27,6 +28,8 @@ struct wiring {
 	struct sink sink;
 	struct nl *nl;
 	struct ctl *ctl;
+	struct filter *filter; /* NULL: the sockets have the classic one */
+	char filter_why[FILTER_WHY_MAX];
 	LIST_HEAD(, listener) dirty;
 	struct log_limit limit;
 	ev_io nl_io;

@@ -48,6 +48,16 @@ static void on_route(void *ctx, bool add, const struct route *r)
 		nl_flush(a->wiring->nl, on_route_done, a);
 }
 
+static void on_listed(void *ctx, const struct prefix *p, bool on)
+{
+	const struct app *a = ctx;
+
+	if (on)
+		filter_add(a->wiring->filter, p);
+	else
+		filter_del(a->wiring->filter, p);
+}
+
 static const struct vif_policy *on_vif_policy(void *ctx, const char *name)
 {
 	const struct app *a = ctx;
@@ -152,6 +162,14 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	app_settle(a);
 }
 
+struct filter_status app_filter(const struct app *a, const char **why)
+{
+	const struct wiring *w = a->wiring;
+
+	*why = w->filter ? NULL : w->filter_why;
+	return filter_status(w->filter);
+}
+
 struct warner {
 	struct app *a;
 	void (*each)(void *ctx, const char *code, const char *text);
@@ -236,6 +254,18 @@ int wire_configure(struct app *a, const struct conf *c, struct config_diff *ret)
 	return r;
 }
 
+/* Without it all works, and costs more: `status` says so. */
+static void open_filter(struct app *a, const uint8_t key[16])
+{
+	struct wiring *w = a->wiring;
+	size_t expected = 0;
+
+	for (size_t n = 0; n < a->conf->nguests; n++)
+		expected += a->conf->guests[n].nprefixes;
+	if (filter_open(a->codec->filter_program, expected, key, &w->filter, w->filter_why) < 0)
+		log_info("no filter in the kernel: %s", w->filter_why);
+}
+
 int wire_open(struct app *a)
 {
 	struct wiring *w = a->wiring;
@@ -248,12 +278,13 @@ int wire_open(struct app *a)
 	uint8_t key[16];
 
 	w->sink = (struct sink){a, listen_send, on_route, listen_set, on_vif_policy,
-		listen_kernel_answers, on_note};
+		listen_kernel_answers, on_listed, on_note};
 	w->limit = (struct log_limit){
 		.what = "warnings about frames and routes", .burst = 10, .seconds = 10};
 	LIST_INIT(&w->dirty);
 	if (getrandom(key, sizeof(key), 0) != sizeof(key))
 		return -errno;
+	open_filter(a, key);
 	a->engine = engine_new(a->codec, &w->sink, key);
 	if (!a->engine)
 		return -ENOMEM;
@@ -288,4 +319,5 @@ void wire_close(struct app *a)
 	nl_close(w->nl);
 	engine_free(a->engine);
 	a->engine = NULL;
+	filter_close(w->filter);
 }

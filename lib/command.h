@@ -15,10 +15,11 @@
  *
  *   list:   [{"address","guest","vif","uplink","via","origin","answering","reason"}...]
  *   stats:  {"uplink":{IF:{"received","answered","announced","dropped":{ID:n}}},"vif":{...},
- *            "kernel":{"unlisted":n}}
+ *            "kernel":{"unlisted":n,"other":n}}
  *   status: {"name","version","pid","uptime" (s),"config","statedir","guests","addresses",
  *            "uplinks":[{"name","ifindex","mac","up","source","networks":[TEXT],"gateways":[TEXT]}],
  *            "vifs":[{"name","ifindex","mac","up","source","guests":[TEXT],"addresses":n}],
+ *            "filter":{"kind" ("ebpf", "classic"),"reason" (of classic),"listed","limit","beyond"},
  *            "configuration":TEXT (as -nv prints it),
  *            "warnings":[{"code","text"}...]}
  */

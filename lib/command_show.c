@@ -78,7 +78,10 @@ static void stats_iface(void *ctx, struct iface *i)
 
 json_t *command_stats(struct app *a)
 {
-	json_t *stats = json_pack("{s:{},s:{},s:{s:i}}", "uplink", "vif", "kernel", "unlisted", 0);
+	const char *why;
+	const struct filter_status f = app_filter(a, &why);
+	json_t *stats = json_pack("{s:{},s:{},s:{s:I,s:I}}", "uplink", "vif", "kernel", "unlisted",
+		(json_int_t)f.unlisted, "other", (json_int_t)f.other);
 
 	engine_ifaces(a->engine, stats_iface, stats);
 	return command_data(stats);
@@ -87,6 +90,34 @@ json_t *command_stats(struct app *a)
 static void warning_add(void *ctx, const char *code, const char *text)
 {
 	json_array_append_new(ctx, json_pack("{s:s,s:s}", "code", code, "text", text));
+}
+
+static json_t *filter_json(const struct filter_status *f, const char *why)
+{
+	return json_pack("{s:s,s:o,s:I,s:I,s:I}", "kind", why ? "classic" : "ebpf", "reason",
+		text_or_null(why), "listed", (json_int_t)f->listed, "limit", (json_int_t)f->limit,
+		"beyond", (json_int_t)f->beyond);
+}
+
+static void filter_warn(const struct filter_status *f, const char *why, json_t *warnings)
+{
+	char text[FILTER_WHY_MAX + 128];
+
+	if (why) {
+		snprintf(text, sizeof(text),
+			"no filter in the kernel (%s): what no guest lists is read and dropped "
+			"here",
+			why);
+		warning_add(warnings, "filter", text);
+	}
+	if (f->beyond) {
+		snprintf(text, sizeof(text),
+			"%zu prefixes more than the %zu that the filter in the kernel has room "
+			"for: "
+			"it lets everything pass; a restart makes room",
+			f->beyond, f->limit);
+		warning_add(warnings, "filter-full", text);
+	}
 }
 
 struct status {
@@ -162,6 +193,8 @@ static json_t *configuration(const struct conf *c)
 json_t *command_status(struct app *a)
 {
 	struct status s = {a, json_array(), json_array(), json_array()};
+	const char *why;
+	const struct filter_status f = app_filter(a, &why);
 	const json_t *item;
 	const struct guest *g;
 	size_t n, guests = 0;
@@ -173,12 +206,14 @@ json_t *command_status(struct app *a)
 	json_array_foreach (a->state_warnings, n, item)
 		warning_add(s.warnings, "state-file", json_string_value(item));
 	app_host_warnings(a, warning_add, s.warnings);
+	filter_warn(&f, why, s.warnings);
 	engine_ifaces(a->engine, status_iface, &s);
 	engine_warnings(a->engine, app_now(), warning_add, s.warnings);
-	return command_data(json_pack("{s:s,s:s,s:I,s:I,s:s,s:s,s:I,s:I,s:o,s:o,s:o,s:o}", "name",
-		a->codec->name, "version", VERSION, "pid", (json_int_t)getpid(), "uptime",
+	return command_data(json_pack("{s:s,s:s,s:I,s:I,s:s,s:s,s:I,s:I,s:o,s:o,s:o,s:o,s:o}",
+		"name", a->codec->name, "version", VERSION, "pid", (json_int_t)getpid(), "uptime",
 		(json_int_t)((app_now() - a->started) / 1000), "config", a->conf->path, "statedir",
 		state_dir(a->state), "guests", (json_int_t)guests, "addresses",
 		(json_int_t)table_count(engine_table(a->engine)), "uplinks", s.uplinks, "vifs",
-		s.vifs, "configuration", configuration(a->conf), "warnings", s.warnings));
+		s.vifs, "filter", filter_json(&f, why), "configuration", configuration(a->conf),
+		"warnings", s.warnings));
 }

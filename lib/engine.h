@@ -71,6 +71,9 @@ struct sink {
 	/* Does the kernel itself answer on this vif for an address of the host (here: of this vif)?
 	 */
 	bool (*kernel_answers)(void *ctx, const struct iface *i, bool here);
+	/* A prefix of a guest, or an address of the host or of all hosts of its networks, is there
+	 * once more, or once less: for whoever drops what is not, before it gets here. */
+	void (*listed)(void *ctx, const struct prefix *p, bool on);
 	/* Something happened that a person may want to know. limited: may come with every frame. */
 	void (*note)(void *ctx, bool warning, bool limited, const char *text);
 };

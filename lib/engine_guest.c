@@ -171,6 +171,13 @@ static void aside_note(const struct engine *e, const struct guest *g, const stru
 			origin_name(en->guest->origin));
 }
 
+static void entry_assign(struct engine *e, struct listed *en, struct guest *g)
+{
+	if (!en->guest != !g)
+		e->sink->listed(e->sink->ctx, &en->prefix, g);
+	table_assign(e->table, en, g);
+}
+
 /* To a guest behind the same uplink, the address is no arrival and stays in its queue. */
 static void entry_hand_over(struct engine *e, struct listed *en, struct guest *to)
 {
@@ -182,7 +189,7 @@ static void entry_hand_over(struct engine *e, struct listed *en, struct guest *t
 	}
 	if (!prefix_is_exact(&en->prefix))
 		en->route_stale |= to->has_via || (from && from->has_via);
-	table_assign(e->table, en, to);
+	entry_assign(e, en, to);
 }
 
 /* Gives the guest one address, or sets it aside. Counts what is new in *added. */
@@ -218,7 +225,7 @@ static void entry_drop(struct engine *e, uint64_t now, struct listed *en)
 	(void)now;
 	entry_withdraw(e, en);
 	announce_cancel(e, en);
-	table_assign(e->table, en, NULL);
+	entry_assign(e, en, NULL);
 	en->silent = REASON_N10;
 	if (!en->host)
 		table_del(e->table, en);

@@ -154,16 +154,29 @@ bool iface_has(const struct iface *i, const struct addr *a)
 	return false;
 }
 
+/* Questions that claim to come from the host, or from all hosts, are heard too (H18, H44, H46). */
+static void hostaddr_listed(const struct engine *e, const struct hostaddr *h, bool on)
+{
+	struct prefix p = prefix_exact(&h->prefix.addr),
+		      net = prefix_network(&h->network, h->prefix.len);
+
+	e->sink->listed(e->sink->ctx, &p, on);
+	p.addr = prefix_last(&net);
+	if (e->codec->is_broadcast && e->codec->is_broadcast(&p.addr, &net))
+		e->sink->listed(e->sink->ctx, &p, on);
+}
+
 /*
  * One more, or one less, interface of the host has this address. A link-local one means nothing
  * beyond its own link, where iface_has() finds it.
  */
-static void host_count(struct engine *e, uint64_t now, const struct addr *a, int by)
+static void host_count(struct engine *e, uint64_t now, const struct hostaddr *h, int by)
 {
-	struct prefix p = prefix_exact(a);
+	struct prefix p = prefix_exact(&h->prefix.addr);
 	struct listed *en;
 
-	if (addr_is_linklocal(a))
+	hostaddr_listed(e, h, by > 0);
+	if (addr_is_linklocal(&p.addr))
 		return;
 	en = by > 0 ? table_add(e->table, &p) : table_find(e->table, &p);
 	if (!en)
@@ -178,7 +191,7 @@ static void host_count(struct engine *e, uint64_t now, const struct addr *a, int
 static void addrs_drop(struct engine *e, uint64_t now, struct iface *i)
 {
 	for (size_t n = 0; n < i->naddrs; n++)
-		host_count(e, now, &i->addrs[n].prefix.addr, -1);
+		host_count(e, now, &i->addrs[n], -1);
 	i->naddrs = 0;
 }
 
@@ -298,7 +311,7 @@ static void addrs_sweep(void *ctx, struct iface *i)
 	const struct sweep *s = ctx;
 
 	for (size_t n = 0; n < i->naddrs;) {
-		struct addr a = i->addrs[n].prefix.addr;
+		struct hostaddr a = i->addrs[n];
 
 		if (i->addrs[n].seen) {
 			n++;
@@ -346,14 +359,18 @@ void engine_address(struct engine *e, uint64_t now, const struct hostaddr *a, bo
 			return;
 		i->addrs = more;
 		i->addrs[i->naddrs++] = *a;
-		host_count(e, now, &a->prefix.addr, 1);
+		host_count(e, now, a, 1);
 	} else if (present) {
 		if (!e->syncing && hostaddr_same(&i->addrs[n], a))
 			return; /* its lifetime was prolonged */
+		hostaddr_listed(e, &i->addrs[n], false);
 		i->addrs[n] = *a;
+		hostaddr_listed(e, a, true);
 	} else if (n < i->naddrs) {
+		struct hostaddr gone = i->addrs[n];
+
 		i->addrs[n] = i->addrs[--i->naddrs];
-		host_count(e, now, &a->prefix.addr, -1);
+		host_count(e, now, &gone, -1);
 		if (e->codec->silent_route_loss)
 			request_sync(e, now + SYNC_DELAY_MS);
 	} else {

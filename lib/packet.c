@@ -49,12 +49,18 @@ static int option_set(int fd, int level, int name, int value)
 }
 
 /* Everything between socket(2) and bind(2): K06. */
-static int socket_prepare(int fd, const struct sock_fprog *filter)
+static int socket_prepare(int fd, const struct sock_fprog *filter, int bpf_fd)
 {
 	int err;
 
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, sizeof(*filter)) < 0)
-		return -errno;
+	if (bpf_fd >= 0)
+		err = option_set(fd, SOL_SOCKET, SO_ATTACH_BPF, bpf_fd);
+	else
+		err = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, sizeof(*filter)) < 0
+			      ? -errno
+			      : 0;
+	if (err < 0)
+		return err;
 	err = option_set(fd, SOL_PACKET, PACKET_AUXDATA, 1);
 	if (err < 0)
 		return err;
@@ -83,8 +89,8 @@ static int socket_bind(int fd, uint32_t ifindex, uint16_t ethertype)
 	return 0;
 }
 
-int packet_open(
-	uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *filter, struct packet **ret)
+int packet_open(uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *filter, int bpf_fd,
+	struct packet **ret)
 {
 	struct packet *p;
 	int err;
@@ -100,7 +106,7 @@ int packet_open(
 		free(p);
 		return err;
 	}
-	err = socket_prepare(p->fd, filter);
+	err = socket_prepare(p->fd, filter, bpf_fd);
 	if (err == 0)
 		err = socket_bind(p->fd, ifindex, ethertype);
 	if (err < 0) {

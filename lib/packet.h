@@ -32,9 +32,12 @@ struct frame {
 
 struct packet;
 
-/* Opens a listener. Returns 0 and *ret, or -errno. The filter is copied by the kernel. */
-int packet_open(
-	uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *filter, struct packet **ret);
+/*
+ * Opens a listener. Returns 0 and *ret, or -errno. bpf_fd: a program of eBPF that is the filter
+ * instead; -1: none. Either is kept by the kernel.
+ */
+int packet_open(uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *filter, int bpf_fd,
+	struct packet **ret);
 void packet_close(struct packet *p); /* sends nothing that is still queued; NULL is fine */
 int packet_fd(const struct packet *p);
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "siphash.h"
+
 #define SLOTS_MIN  64
 #define CHUNK_BITS 12
 #define CHUNK      (1U << CHUNK_BITS)
@@ -16,7 +18,7 @@ struct slot {
 };
 
 struct table {
-	uint64_t key[2];
+	unsigned long long key[2];
 	struct slot *slots;
 	size_t nslots, used; /* nslots is a power of two */
 	struct listed **chunks;
@@ -30,43 +32,12 @@ struct table {
 	void *by_name; /* tsearch(3) */
 };
 
-static inline uint64_t rotl(uint64_t x, unsigned b)
-{
-	return x << b | x >> (64 - b);
-}
-
-static inline void sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[1] = rotl(v[1], 13) ^ v[0];
-	v[0] = rotl(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotl(v[1], 17) ^ v[2];
-	v[2] = rotl(v[2], 32);
-}
-
-/* SipHash-1-3 (Aumasson, Bernstein) of the address and the length: three words. */
 static uint64_t hash(const struct table *t, const struct prefix *p)
 {
-	uint64_t v[4] = {t->key[0] ^ 0x736f6d6570736575, t->key[1] ^ 0x646f72616e646f6d,
-		t->key[0] ^ 0x6c7967656e657261, t->key[1] ^ 0x7465646279746573};
-	uint64_t m[3];
+	uint64_t w[2];
 
-	memcpy(m, p->addr.b, 16);
-	m[2] = (uint64_t)17 << 56 | p->len;
-	for (unsigned i = 0; i < 3; i++) {
-		v[3] ^= m[i];
-		sip_round(v);
-		v[0] ^= m[i];
-	}
-	v[2] ^= 0xff;
-	for (unsigned i = 0; i < 3; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
+	memcpy(w, p->addr.b, sizeof(w));
+	return sip_prefix(t->key, w[0], w[1], p->len);
 }
 
 static struct listed *entry_of(const struct table *t, uint32_t id)

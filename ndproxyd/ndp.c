@@ -354,6 +354,7 @@ const struct codec daemon_codec = {
 	.ethertype = ETH_IPV6,
 	.uplink_filter = {sizeof(uplink_filter) / sizeof(uplink_filter[0]), uplink_filter},
 	.vif_filter = {sizeof(vif_filter) / sizeof(vif_filter[0]), vif_filter},
+	.filter_program = "filter_ndp",
 	.announce_interval_ms = ANNOUNCE_INTERVAL,
 	.needs_source = true,
 	.linklocal = ndp_linklocal,

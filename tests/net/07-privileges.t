@@ -94,6 +94,20 @@ stripped "ambient capabilities"
 works "ambient capabilities"
 is "$(ctl -j list 2800:110:2::3b | json 'len(d)')" 1 "ambient capabilities: it reads what was registered before"
 exits 0 "ambient capabilities: it stops cleanly" daemon_stop
+
+# With CAP_BPF at the start, for the filter in the kernel: given up like the rest
+filter() {
+	ctl -j status | json 'd["filter"]["kind"]'
+}
+EFFECTIVE=+net_admin,+net_raw,+bpf
+LAB_WRAP=(setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups "--inh-caps=-all,$EFFECTIVE"
+	"--ambient-caps=$EFFECTIVE" "--bounding-set=-all,$EFFECTIVE")
+pass "ambient capabilities and CAP_BPF: the daemon starts" daemon_start
+is "$(field CapEff) $(field CapPrm)" "$ONLY $ONLY" "CAP_BPF is given up"
+is "$((0x$(field CapAmb)))" 0 "in the ambient set too"
+is "$(filter)" '"ebpf"' "the filter is in the kernel"
+works "CAP_BPF"
+exits 0 "CAP_BPF: it stops cleanly" daemon_stop
 LAB_WRAP=()
 
 done_testing

@@ -179,7 +179,7 @@ def on_the_uplink(t):
         case(rule, title, t, arp(t, target, src, **how), want=plain(t, src, target, **how))
 
     def silent(rule, title, target, reason, src=me, kernel=0, **how):
-        case(rule, title, t, arp(t, target, src, **how), reason=reason, kernel=kernel)
+        case(rule, title, t, arp(t, target, src, **how), reason=reason, kernel=kernel, listed=kernel > 0)
 
     def told(rule, title, frame, reason):
         case(rule, title, t, frame, reason=reason)

@@ -287,7 +287,7 @@ def on_the_uplink(t, g1):
 
     case("N10", "an unlisted target", t, ns(t, NOBODY, me), reason="N10")
     case("N10", "an unlisted target off the network", t, ns(t, "2001:db8:bb::1", me), reason="N10")
-    case("N10", "the host's own address: the kernel's", t, ns(t, HOST, me), reason="N10", kernel=1)
+    case("N10", "the host's own address: the kernel's", t, ns(t, HOST, me), reason="N10", kernel=1, listed=True)
     case("N10", "a gateway's", t, ns(t, ROUTER, me), reason="N10")
     case("N10", "a link-local target that is nobody's", t, ns(t, "fe80::1234", me_ll), reason="N10")
     case("N10", "DAD for an unlisted address", t, ns(t, NOBODY, "::"), reason="N10")

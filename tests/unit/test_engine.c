@@ -27,6 +27,8 @@ static const uint8_t router_mac[6] = {2, 0, 0, 0, 0, 1}, uplink_mac[6] = {2, 0, 
 		     guest_mac[6] = {2, 0, 0, 0, 0, 0x34},
 		     vif_mac[6] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
 
+#define LISTED_MAX 8192
+
 struct world {
 	struct engine *e;
 	struct sink sink;
@@ -41,6 +43,8 @@ struct world {
 	} routes[MAX];
 	size_t nroutes;
 	unsigned listening;
+	struct prefix listed[LISTED_MAX]; /* as the filter in the kernel is told of them */
+	size_t nlisted;
 	uint64_t now;
 };
 
@@ -102,6 +106,22 @@ static bool on_kernel_answers(void *ctx, const struct iface *i, bool here)
 	(void)ctx;
 	(void)i;
 	return here;
+}
+
+static void on_listed(void *ctx, const struct prefix *p, bool on)
+{
+	struct world *w = ctx;
+	size_t n = 0;
+
+	if (on) {
+		assert_true(w->nlisted < LISTED_MAX);
+		w->listed[w->nlisted++] = *p;
+		return;
+	}
+	while (n < w->nlisted && !prefix_equal(&w->listed[n], p))
+		n++;
+	assert_true(n < w->nlisted);
+	w->listed[n] = w->listed[--w->nlisted];
 }
 
 static void on_note(void *ctx, bool warning, bool limited, const char *text)
@@ -190,8 +210,8 @@ static struct world *world_new(const struct uplink_policy *p)
 
 	assert_non_null(w);
 	w->now = 1000;
-	w->sink = (struct sink){
-		w, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers, on_note};
+	w->sink = (struct sink){w, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
+		on_listed, on_note};
 	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
 	w->e = engine_new(&daemon_codec, &w->sink, key);
 	configure(w, p);
@@ -199,8 +219,38 @@ static struct world *world_new(const struct uplink_policy *p)
 	return w;
 }
 
+static void count_addresses(void *ctx, struct iface *i)
+{
+	size_t *n = ctx;
+
+	*n += i->naddrs;
+}
+
+static bool is_listed(const struct world *w, const struct prefix *p)
+{
+	for (size_t n = 0; n < w->nlisted; n++)
+		if (prefix_equal(&w->listed[n], p))
+			return true;
+	return false;
+}
+
+/* In whatever way a test went, the filter in the kernel knows all entries and nothing else. */
+static void check_listed(const struct world *w)
+{
+	size_t expected = table_count(engine_table(w->e));
+	const struct guest *g;
+	const struct listed *en;
+
+	TABLE_FOREACH_GUEST (g, engine_table(w->e))
+		GUEST_FOREACH_ENTRY (en, g)
+			assert_true(is_listed(w, &en->prefix));
+	engine_ifaces(w->e, count_addresses, &expected);
+	assert_int_equal(w->nlisted, expected);
+}
+
 static void world_free(struct world *w)
 {
+	check_listed(w);
 	engine_free(w->e);
 	free(w);
 }
@@ -519,8 +569,8 @@ static void test_routes_read_back(void **state)
 	(void)state;
 	assert_non_null(v);
 	v->now = 5;
-	v->sink = (struct sink){
-		v, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers, on_note};
+	v->sink = (struct sink){v, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
+		on_listed, on_note};
 	v->policy = w->policy;
 	v->e = engine_new(&daemon_codec, &v->sink, key);
 	configure(v, &uplink);
