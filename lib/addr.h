@@ -72,7 +72,7 @@ unsigned prefix_text_len(const struct prefix *p);
 struct prefix prefix_exact(const struct addr *a);
 bool prefix_is_exact(const struct prefix *p);
 struct prefix prefix_network(const struct addr *a, uint8_t len); /* host bits cleared */
-struct addr prefix_last(const struct prefix *p); /* its last address */
+struct addr prefix_last(const struct prefix *p);                 /* its last address */
 bool prefix_contains(const struct prefix *p, const struct addr *a);
 bool prefix_equal(const struct prefix *a, const struct prefix *b);
 
