@@ -235,7 +235,7 @@ static int check_listening(void)
 	const struct sock_filter none = {BPF_RET | BPF_K, 0, 0, 0};
 	struct sock_filter copy = none;
 	const struct sock_fprog filter = {1, &copy};
-	int r = packet_open(1, 0, &filter, -1, &p);
+	int r = packet_open(1, 0, &filter, -1, false, &p);
 
 	if (r == 0)
 		packet_close(p);

@@ -13,7 +13,10 @@
 
 #include "host.h"
 
-#define FD_RESERVE 16
+#define FD_RESERVE          16
+#define MODERATION_RATE     50000  /* frames a second from which on turns are spaced ... */
+#define MODERATION_INTERVAL 200e-6 /* ... by this many seconds */
+#define MODERATION_MS       4      /* over which frames are counted */
 
 static void on_frame(void *ctx, const struct frame *f)
 {
@@ -38,14 +41,34 @@ static void on_frame(void *ctx, const struct frame *f)
 		engine_drop(a->engine, l->iface, r);
 }
 
+/*
+ * As a network card moderates its interrupts: at thousands of frames a second each of them would
+ * wake us, so we look less often and find several. Never behind a full batch, where more wait.
+ */
+static void moderate(struct app *a, int frames)
+{
+	struct moderation *m = &a->wiring->moderation;
+	uint64_t now = app_now();
+
+	m->frames += frames > 0 ? (unsigned)frames : 0;
+	if (now - m->since >= MODERATION_MS) {
+		m->busy = m->frames >= MODERATION_RATE / 1000 * (now - m->since);
+		m->since = now;
+		m->frames = 0;
+	}
+	ev_set_io_collect_interval(
+		a->wiring->loop, m->busy && frames < PACKET_BATCH ? MODERATION_INTERVAL : 0.);
+}
+
 static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct listener *l = io->data;
+	int frames = packet_receive(l->packet, on_frame, l);
 
 	(void)loop;
 	(void)events;
-	packet_receive(l->packet, on_frame, l);
 	app_settle(l->app);
+	moderate(l->app, frames);
 }
 
 static void listener_close(struct app *a, struct iface *i)
@@ -81,7 +104,7 @@ static int listener_open(struct app *a, struct iface *i)
 	l->iface = i;
 	r = packet_open(i->link.index, a->codec->ethertype,
 		i->is_uplink ? &a->codec->uplink_filter : &a->codec->vif_filter,
-		i->is_uplink ? filter_fd(a->wiring->filter) : -1, &l->packet);
+		i->is_uplink ? filter_fd(a->wiring->filter) : -1, i->is_uplink, &l->packet);
 	if (r == 0 && !has_room(packet_fd(l->packet))) {
 		packet_close(l->packet);
 		r = -EMFILE;

@@ -23,6 +23,12 @@ struct listener {
 	ev_io io;
 };
 
+struct moderation {
+	uint64_t since; /* ms */
+	unsigned frames;
+	bool busy;
+};
+
 struct wiring {
 	struct ev_loop *loop;
 	struct sink sink;
@@ -32,8 +38,10 @@ struct wiring {
 	char filter_why[FILTER_WHY_MAX];
 	LIST_HEAD(, listener) dirty;
 	struct log_limit limit;
+	struct moderation moderation;
 	ev_io nl_io;
 	ev_timer timer;
+	uint64_t armed_for; /* when `timer` fires, ms; UINT64_MAX: it does not */
 	ev_timer sync_timer;
 	ev_signal sighup, sigterm, sigint;
 };

@@ -158,6 +158,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
+	a->wiring->armed_for = UINT64_MAX;
 	engine_tick(a->engine, app_now());
 	app_settle(a);
 }
@@ -215,11 +216,15 @@ void app_host_warnings(
 static void arm_timer(struct app *a)
 {
 	struct wiring *w = a->wiring;
-	uint64_t next = engine_next(a->engine), now = app_now();
+	uint64_t next = engine_next(a->engine), now;
 
+	if (next == w->armed_for)
+		return;
+	w->armed_for = next;
 	ev_timer_stop(w->loop, &w->timer);
 	if (next == UINT64_MAX)
 		return;
+	now = app_now();
 	ev_now_update(w->loop);
 	ev_timer_set(&w->timer, next > now ? (double)(next - now) / 1000 : 0, 0);
 	ev_timer_start(w->loop, &w->timer);
@@ -288,6 +293,7 @@ int wire_open(struct app *a)
 	a->engine = engine_new(a->codec, &w->sink, key);
 	if (!a->engine)
 		return -ENOMEM;
+	w->armed_for = UINT64_MAX;
 	ev_timer_init(&w->timer, on_timer, 0, 0);
 	w->timer.data = a;
 	ev_timer_init(&w->sync_timer, on_sync_timer, 0, 0);

@@ -127,7 +127,7 @@ struct codec {
 	int family;            /* AF_INET6, AF_INET */
 	uint16_t ethertype;
 	struct sock_fprog uplink_filter, vif_filter;
-	const char *filter_program; /* in the kernel, on the uplinks, in uplink_filter's place */
+	const char *filter_program;    /* in the kernel, on the uplinks, in uplink_filter's place */
 	unsigned announce_interval_ms; /* between two announcements of one address (N11, A07) */
 	/*
 	 * Which source an answer bears: true, the sender needs an address of its own on the

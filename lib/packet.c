@@ -1,8 +1,9 @@
 /*
- * packet: see packet.h. The buffers of a batch, in and out, are scratch space shared by all
- * listeners: there is one thread, a received frame is valid during its callback only, and the
- * queue of frames to send belongs to one listener at a time (another one's first frame flushes
- * it). So a thousand listeners cost a thousand sockets and nothing else.
+ * packet: see packet.h. A listener with a ring reads frames where the kernel has put them. The
+ * buffers of a batch, of the others' received frames and of all to be sent, are scratch space
+ * shared by all listeners: there is one thread, a received frame is valid during its callback only,
+ * and the queue of frames to send belongs to one listener at a time (another one's first frame
+ * flushes it). So a thousand listeners without a ring cost a thousand sockets and nothing else.
  */
 #include "packet.h"
 
@@ -12,6 +13,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,8 +23,15 @@
 #define PACKET_IGNORE_OUTGOING 23 /* Linux 4.20 */
 #endif
 
+#define RING_FRAME  2048
+#define RING_FRAMES 2048
+#define RING_BLOCK  (64 * 1024)
+#define RING_BYTES  (RING_FRAME * RING_FRAMES)
+
 struct packet {
 	int fd;
+	uint8_t *ring;   /* NULL: none */
+	unsigned next;   /* frame of the ring to be read next */
 	unsigned failed; /* frames, since the last packet_flush() */
 };
 
@@ -72,6 +81,30 @@ static int socket_prepare(int fd, const struct sock_fprog *filter, int bpf_fd)
 	return 0;
 }
 
+/* As tpacket(7) version 2: each frame is handed over by itself, so none waits for others. */
+static void ring_make(struct packet *p)
+{
+	int version = TPACKET_V2;
+	struct tpacket_req req = {
+		.tp_block_size = RING_BLOCK,
+		.tp_block_nr = RING_BYTES / RING_BLOCK,
+		.tp_frame_size = RING_FRAME,
+		.tp_frame_nr = RING_FRAMES,
+	};
+	void *ring;
+
+	if (option_set(p->fd, SOL_PACKET, PACKET_VERSION, version) < 0 ||
+		setsockopt(p->fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)) < 0)
+		return;
+	ring = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, p->fd, 0);
+	if (ring != MAP_FAILED) {
+		p->ring = ring;
+		return;
+	}
+	memset(&req, 0, sizeof(req)); /* gives it up */
+	setsockopt(p->fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req));
+}
+
 static int socket_bind(int fd, uint32_t ifindex, uint16_t ethertype)
 {
 	struct sockaddr_ll sll = {
@@ -90,7 +123,7 @@ static int socket_bind(int fd, uint32_t ifindex, uint16_t ethertype)
 }
 
 int packet_open(uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *filter, int bpf_fd,
-	struct packet **ret)
+	bool ring, struct packet **ret)
 {
 	struct packet *p;
 	int err;
@@ -107,6 +140,8 @@ int packet_open(uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *f
 		return err;
 	}
 	err = socket_prepare(p->fd, filter, bpf_fd);
+	if (err == 0 && ring)
+		ring_make(p);
 	if (err == 0)
 		err = socket_bind(p->fd, ifindex, ethertype);
 	if (err < 0) {
@@ -125,6 +160,8 @@ void packet_close(struct packet *p)
 		out_owner = NULL;
 		out_count = 0;
 	}
+	if (p->ring)
+		munmap(p->ring, RING_BYTES);
 	close(p->fd);
 	free(p);
 }
@@ -164,10 +201,57 @@ static void frame_auxdata(struct msghdr *h, struct frame *f)
 	}
 }
 
+/* A socket tells of its error (ENETDOWN) once, and is readable until somebody has asked. */
+static int socket_error(int fd)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? -errno : -err;
+}
+
+static void ring_frame(const uint8_t *slot, const struct tpacket2_hdr *h,
+	void (*each)(void *ctx, const struct frame *f), void *ctx)
+{
+	const struct sockaddr_ll *from =
+		(const void *)(slot + TPACKET_ALIGN(sizeof(struct tpacket2_hdr)));
+	const struct frame f = {
+		.data = slot + h->tp_mac,
+		.len = h->tp_snaplen,
+		.truncated = h->tp_snaplen < h->tp_len,
+		.csum_pending = h->tp_status & TP_STATUS_CSUMNOTREADY,
+		.other_host = from->sll_pkttype == PACKET_OTHERHOST,
+		.has_vlan = h->tp_status & TP_STATUS_VLAN_VALID,
+		.vlan_tci = h->tp_status & TP_STATUS_VLAN_VALID ? h->tp_vlan_tci : 0,
+	};
+
+	if (from->sll_pkttype != PACKET_OUTGOING) /* H28 */
+		each(ctx, &f);
+}
+
+static int ring_receive(struct packet *p, void (*each)(void *ctx, const struct frame *f), void *ctx)
+{
+	int n;
+
+	for (n = 0; n < PACKET_BATCH; n++) {
+		uint8_t *slot = p->ring + (size_t)p->next * RING_FRAME;
+		struct tpacket2_hdr *h = (void *)slot;
+
+		if (!(__atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
+			break;
+		ring_frame(slot, h, each, ctx);
+		__atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+		p->next = (p->next + 1) % RING_FRAMES;
+	}
+	return n > 0 ? n : socket_error(p->fd);
+}
+
 int packet_receive(struct packet *p, void (*each)(void *ctx, const struct frame *f), void *ctx)
 {
 	int n;
 
+	if (p->ring)
+		return ring_receive(p, each, ctx);
 	in_prepare();
 	n = recvmmsg(p->fd, in_batch, PACKET_BATCH, MSG_DONTWAIT, NULL);
 	if (n < 0)

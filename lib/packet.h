@@ -34,10 +34,11 @@ struct packet;
 
 /*
  * Opens a listener. Returns 0 and *ret, or -errno. bpf_fd: a program of eBPF that is the filter
- * instead; -1: none. Either is kept by the kernel.
+ * instead; -1: none. Either is kept by the kernel. ring: frames come through memory shared with the
+ * kernel, 4 MiB of it, which is faster; where there is none to be had they are copied.
  */
 int packet_open(uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *filter, int bpf_fd,
-	struct packet **ret);
+	bool ring, struct packet **ret);
 void packet_close(struct packet *p); /* sends nothing that is still queued; NULL is fine */
 int packet_fd(const struct packet *p);
 

@@ -8,6 +8,7 @@
  */
 #include "ndp.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -45,27 +46,40 @@ struct ip6 {
 	struct cursor payload;
 };
 
-/* RFC 1071, over whole 16-bit words; an odd last byte counts as if followed by zero. */
-static uint32_t checksum_add(uint32_t sum, const uint8_t *p, size_t n)
+/*
+ * RFC 1071, in the machine's byte order (section 2 (B)) and 32 bits at a time (C): a sum of at most
+ * 64 KiB cannot overflow. An odd last byte counts as if followed by zero.
+ */
+static uint64_t checksum_add(uint64_t sum, const void *bytes, size_t n)
 {
-	for (; n > 1; p += 2, n -= 2)
-		sum += (uint32_t)(p[0] << 8 | p[1]);
-	if (n)
-		sum += (uint32_t)(p[0] << 8);
-	return sum;
+	const uint8_t *p = bytes;
+	uint32_t word = 0;
+
+	for (; n >= sizeof(word); p += sizeof(word), n -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		sum += word;
+	}
+	word = 0;
+	memcpy(&word, p, n);
+	return sum + word;
+}
+
+/* What a sum says, as it stands in a packet; 0 where it covers a right checksum. */
+static uint16_t checksum_end(uint64_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
 }
 
 /* Of an ICMPv6 message with its pseudo header (RFC 8200 section 8.1); 0 where it is right. */
 static uint16_t checksum(const struct addr *src, const struct addr *dst, const uint8_t *p, size_t n)
 {
-	uint32_t sum = (uint32_t)n + NEXT_ICMP6;
+	uint64_t sum = checksum_add(htonl((uint32_t)n), &(uint32_t){htonl(NEXT_ICMP6)}, 4);
 
 	sum = checksum_add(sum, src->b, sizeof(src->b));
 	sum = checksum_add(sum, dst->b, sizeof(dst->b));
-	sum = checksum_add(sum, p, n);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
+	return checksum_end(checksum_add(sum, p, n));
 }
 
 static bool mac_is_group(const uint8_t mac[MAC_LEN])
@@ -239,47 +253,57 @@ static enum reason ndp_decode(const uint8_t *frame, size_t len, bool csum_ok, st
 	return REASON_ANSWERED;
 }
 
+/* An NA with TLLAO (RFC 4861 section 4.4), as far as it is always the same; where the rest goes. */
+enum {
+	AT_ETH_DST = 0,
+	AT_ETH_SRC = 6,
+	AT_IP = 14,
+	AT_SRC = AT_IP + 8,
+	AT_DST = AT_SRC + 16,
+	AT_ICMP = AT_DST + 16,
+	AT_SUM = AT_ICMP + 2,
+	AT_FLAGS = AT_ICMP + 4,
+	AT_TARGET = AT_ICMP + 8,
+	AT_OPTION = AT_TARGET + 16,
+	AT_LLADDR = AT_OPTION + 2,
+};
+static const uint8_t na_frame[NA_FRAME_LEN] = {
+	[12] = ETH_IPV6 >> 8,
+	[13] = ETH_IPV6 & 0xff,
+	[AT_IP] = 6 << 4,
+	[AT_IP + 5] = NA_PAYLOAD,
+	[AT_IP + 6] = NEXT_ICMP6,
+	[AT_IP + 7] = HOP_LIMIT,
+	[AT_ICMP] = TYPE_NA,
+	[AT_OPTION] = OPTION_TLLAO,
+	[AT_OPTION + 1] = 1,
+};
+
 /*
- * An NA with TLLAO (RFC 4861 section 4.4). Where dst is unspecified, whoever asked had no address,
- * or nobody asked: it goes to all nodes (section 7.2.4, 7.2.6).
+ * Where dst is unspecified, whoever asked had no address, or nobody asked: it goes to all nodes
+ * (RFC 4861 sections 7.2.4, 7.2.6).
  */
 static size_t ndp_encode(const struct msg *m, uint8_t *buf, size_t cap)
 {
-	struct writer w = {buf, cap, false};
 	bool everyone = addr_is_unspecified(&m->dst);
-	struct addr dst = everyone ? addr_from_v6(all_nodes) : m->dst;
-	uint8_t *icmp;
-	uint16_t sum;
+	uint64_t sum = htonl(NA_PAYLOAD) + (uint64_t)htonl(NEXT_ICMP6);
+	uint16_t folded;
 
-	if (m->kind != MSG_TELL)
+	if (m->kind != MSG_TELL || cap < NA_FRAME_LEN)
 		return 0;
-	writer_bytes(&w, everyone ? all_nodes_mac : m->eth_dst, MAC_LEN);
-	writer_bytes(&w, m->eth_src, MAC_LEN);
-	writer_u16(&w, ETH_IPV6);
-	writer_u8(&w, 6 << 4);
-	writer_zero(&w, 3);
-	writer_u16(&w, NA_PAYLOAD);
-	writer_u8(&w, NEXT_ICMP6);
-	writer_u8(&w, HOP_LIMIT);
-	writer_bytes(&w, m->src.b, 16);
-	writer_bytes(&w, dst.b, 16);
-	icmp = w.p;
-	writer_u8(&w, TYPE_NA);
-	writer_u8(&w, 0);
-	writer_u16(&w, 0);
-	writer_u8(
-		&w, (uint8_t)((m->router ? FLAG_ROUTER : 0) | (m->solicited ? FLAG_SOLICITED : 0) |
-			      (m->override ? FLAG_OVERRIDE : 0)));
-	writer_zero(&w, 3);
-	writer_bytes(&w, m->target.b, 16);
-	writer_u8(&w, OPTION_TLLAO);
-	writer_u8(&w, 1);
-	writer_bytes(&w, m->lladdr, MAC_LEN);
-	if (w.full)
-		return 0;
-	sum = checksum(&m->src, &dst, icmp, NA_PAYLOAD);
-	icmp[2] = (uint8_t)(sum >> 8);
-	icmp[3] = (uint8_t)sum;
+	memcpy(buf, na_frame, NA_FRAME_LEN);
+	memcpy(buf + AT_ETH_DST, everyone ? all_nodes_mac : m->eth_dst, MAC_LEN);
+	memcpy(buf + AT_ETH_SRC, m->eth_src, MAC_LEN);
+	memcpy(buf + AT_SRC, m->src.b, 16);
+	memcpy(buf + AT_DST, everyone ? all_nodes : m->dst.b, 16);
+	buf[AT_FLAGS] =
+		(uint8_t)((m->router ? FLAG_ROUTER : 0) | (m->solicited ? FLAG_SOLICITED : 0) |
+			  (m->override ? FLAG_OVERRIDE : 0));
+	memcpy(buf + AT_TARGET, m->target.b, 16);
+	memcpy(buf + AT_LLADDR, m->lladdr, MAC_LEN);
+	/* the addresses of the pseudo header and the message stand in a row */
+	folded = checksum_end(checksum_add(sum, buf + AT_SRC, NA_FRAME_LEN - AT_SRC));
+	memcpy(buf + AT_SUM, &folded, sizeof(folded));
 	return NA_FRAME_LEN;
 }
 
