@@ -75,6 +75,7 @@ help:
 	@echo '               UNITDIR (/lib/systemd/system), TMPFILESDIR, SYSUSERSDIR; uninstall: the same'
 	@echo 'make dist      a source archive of the last commit'
 	@echo 'make clean     removes what was built'
+	@echo 'WITH_BPF=no builds without the filter in the kernel (clang, bpftool, libbpf)'
 	@echo 'SAN=1 with sanitizers; V=1 shows commands; CC=clang another compiler'
 
 # --- compiling ---
