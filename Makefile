@@ -148,7 +148,9 @@ check: deps-check
 	@tests/habets.sh
 	@$(MAKE) --no-print-directory all unit fuzz-replay
 	@$(MAKE) --no-print-directory SAN=1 all unit fuzz-replay
+	@$(MAKE) --no-print-directory WITH_BPF=no B=build-nobpf all
 	@BUILD=$(B) prove --jobs $(JOBS) --timer --merge $(UNIT_TESTS) $(REPLAYS) tests/net/*.t
+	@BUILD=build-nobpf prove --timer --merge tests/net/18-filter.t
 	@BUILD=build-san prove --jobs $(JOBS) --timer --merge $(UNIT_TESTS:$(B)/%=build-san/%) \
 		$(REPLAYS:$(B)/%=build-san/%) tests/net/*.t
 	@echo 'make check: everything passed'
@@ -226,4 +228,4 @@ dist:
 	git archive --format=tar --prefix=ndproxyd-$(VERSION)/ HEAD | gzip -n >ndproxyd-$(VERSION).tar.gz
 
 clean:
-	rm -rf build build-san build-fuzz ndproxyd-$(VERSION).tar.gz
+	rm -rf build build-san build-nobpf build-fuzz ndproxyd-$(VERSION).tar.gz
