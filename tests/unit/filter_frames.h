@@ -14,18 +14,19 @@
 #define COUNT(a)  (sizeof(a) / sizeof((a)[0]))
 #define ETHER_LEN 14
 
-static struct filter *filter_make(size_t expected)
+static int filter_try(size_t expected, struct filter **ret, char why[FILTER_WHY_MAX])
 {
 	static const uint8_t key[16] = "0123456789abcde";
-	char why[FILTER_WHY_MAX] = "";
-	struct filter *f = NULL;
-	int r = filter_open(daemon_codec.filter_program, expected, key, &f, why);
 
-	if (r == -EPERM || r == -ENOSYS) {
-		print_message("skipped: %s\n", why);
-		skip();
-	}
-	if (r < 0)
+	return filter_open(daemon_codec.filter_program, expected, key, ret, why);
+}
+
+static struct filter *filter_make(size_t expected)
+{
+	char why[FILTER_WHY_MAX];
+	struct filter *f = NULL;
+
+	if (filter_try(expected, &f, why) < 0)
 		fail_msg("%s", why);
 	return f;
 }
@@ -180,7 +181,14 @@ int main(void)
 		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_none),
 	};
+	char why[FILTER_WHY_MAX];
+	struct filter *f = NULL;
 
+	if (filter_try(0, &f, why) == -EPERM) {
+		printf("1..0 # SKIP %s\n", why);
+		return 0;
+	}
+	filter_close(f);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
