@@ -250,6 +250,7 @@ int wire_configure(struct app *a, const struct conf *c, struct config_diff *ret)
 	int r = 0;
 
 	engine_config_begin(a->engine, &c->route, c->pace);
+	engine_config_expect(a->engine, conf_addresses(c));
 	for (size_t n = 0; n < c->nuplinks; n++)
 		engine_config_uplink(a->engine, c->uplinks[n].name, &c->uplinks[n].policy);
 	for (size_t n = 0; n < c->nguests; n++)
@@ -263,11 +264,8 @@ int wire_configure(struct app *a, const struct conf *c, struct config_diff *ret)
 static void open_filter(struct app *a, const uint8_t key[16])
 {
 	struct wiring *w = a->wiring;
-	size_t expected = 0;
-
-	for (size_t n = 0; n < a->conf->nguests; n++)
-		expected += a->conf->guests[n].nprefixes;
-	if (filter_open(a->codec->filter_program, expected, key, &w->filter, w->filter_why) < 0)
+	if (filter_open(a->codec->filter_program, conf_addresses(a->conf), key, &w->filter,
+		    w->filter_why) < 0)
 		log_info("no filter in the kernel: %s", w->filter_why);
 }
 

@@ -227,6 +227,15 @@ void conf_free(struct conf *c)
 	free(c);
 }
 
+size_t conf_addresses(const struct conf *c)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < c->nguests; i++)
+		total += c->guests[i].nprefixes;
+	return total;
+}
+
 const struct vif_policy *conf_vif_policy(const struct conf *c, const char *vif)
 {
 	static const struct vif_policy defaults = {

@@ -78,6 +78,8 @@ void conf_print_guest(const struct spec *s, FILE *to);
 bool conf_read_guests(const char *text, size_t len, const char *path, int family,
 	enum origin origin, struct spec **guests, size_t *nguests, char why[CONF_WHY_MAX]);
 
+size_t conf_addresses(const struct conf *c); /* of all guests */
+
 /* The first vif section that matches the name, or the defaults. Never NULL. */
 const struct vif_policy *conf_vif_policy(const struct conf *c, const char *vif);
 

@@ -34,8 +34,7 @@ struct engine *engine_new(const struct codec *codec, const struct sink *sink, co
 	e->nsources = 1;
 	e->pace = PACE_DEFAULT;
 	LIST_INIT(&e->paths);
-	TAILQ_INIT(&e->fresh);
-	TAILQ_INIT(&e->repeated);
+	e->fresh.table = e->repeated.table = e->table;
 	return e;
 }
 

@@ -95,6 +95,8 @@ struct config_diff {
 };
 void engine_config_begin(struct engine *e, const struct route_policy *route, unsigned pace);
 void engine_config_uplink(struct engine *e, const char *name, const struct uplink_policy *p);
+/* So many addresses are to come: worth saying where they are very many. */
+void engine_config_expect(struct engine *e, size_t addresses);
 int engine_config_guest(struct engine *e, uint64_t now, const struct spec *s);
 void engine_config_end(struct engine *e, uint64_t now, struct config_diff *ret);
 

@@ -15,9 +15,9 @@
 void announce_cancel(struct engine *e, struct listed *en)
 {
 	if (en->announce_queued == QUEUE_FRESH)
-		TAILQ_REMOVE(&e->fresh, en, in_queue);
+		list_remove(&e->fresh, en, LINK_QUEUE);
 	else if (en->announce_queued == QUEUE_REPEATED)
-		TAILQ_REMOVE(&e->repeated, en, in_queue);
+		list_remove(&e->repeated, en, LINK_QUEUE);
 	en->announce_queued = QUEUE_NONE;
 	en->announce_left = 0;
 }
@@ -31,7 +31,7 @@ void announce_schedule(struct engine *e, struct listed *en)
 		return;
 	en->announce_left = (uint8_t)u->uplink.announce;
 	en->announce_queued = QUEUE_FRESH;
-	TAILQ_INSERT_TAIL(&e->fresh, en, in_queue);
+	list_append(&e->fresh, en, LINK_QUEUE);
 }
 
 void announce_uplink(struct engine *e, const struct iface *uplink)
@@ -58,7 +58,7 @@ bool engine_announce(struct engine *e, uint64_t now, struct listed *en)
 	if (en->announce_queued == QUEUE_NONE) { /* `announce = 0`, and yet asked for by hand */
 		en->announce_left = 1;
 		en->announce_queued = QUEUE_FRESH;
-		TAILQ_INSERT_TAIL(&e->fresh, en, in_queue);
+		list_append(&e->fresh, en, LINK_QUEUE);
 	}
 	return true;
 }
@@ -85,15 +85,15 @@ static void announce_send(struct engine *e, uint64_t now, struct listed *en)
 	en->announce_left = (uint8_t)(left - 1);
 	en->announce_due = now + e->codec->announce_interval_ms;
 	en->announce_queued = QUEUE_REPEATED;
-	TAILQ_INSERT_TAIL(&e->repeated, en, in_queue);
+	list_append(&e->repeated, en, LINK_QUEUE);
 }
 
 uint64_t announce_next(const struct engine *e)
 {
-	const struct listed *repeat = TAILQ_FIRST(&e->repeated);
+	const struct listed *repeat = list_first(&e->repeated);
 	uint64_t pace_at = (e->pace_at + 999) / 1000;
 
-	if (!TAILQ_EMPTY(&e->fresh))
+	if (list_first(&e->fresh))
 		return pace_at;
 	if (!repeat)
 		return UINT64_MAX;
@@ -103,10 +103,10 @@ uint64_t announce_next(const struct engine *e)
 uint64_t announce_tick(struct engine *e, uint64_t now)
 {
 	while (announce_next(e) <= now) {
-		struct listed *en = TAILQ_FIRST(&e->repeated);
+		struct listed *en = list_first(&e->repeated);
 
 		if (!en || en->announce_due > now)
-			en = TAILQ_FIRST(&e->fresh);
+			en = list_first(&e->fresh);
 		if (!en)
 			break;
 		if (e->pace_at + CATCH_UP_US < now * 1000)

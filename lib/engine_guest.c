@@ -236,14 +236,14 @@ static size_t guest_sweep(struct engine *e, uint64_t now, struct guest *g, uint3
 	struct listed *en, *next;
 	size_t n = 0;
 
-	for (en = TAILQ_FIRST(&g->entries); en; en = next) {
-		next = TAILQ_NEXT(en, of_guest);
+	for (en = list_first(&g->entries); en; en = next) {
+		next = list_next(en, LINK_GUEST);
 		if (en->generation == generation)
 			continue;
 		entry_drop(e, now, en);
 		n++;
 	}
-	if (TAILQ_EMPTY(&g->entries) && STAILQ_EMPTY(&g->aside)) {
+	if (g->nentries == 0 && STAILQ_EMPTY(&g->aside)) {
 		guest_leave_vif(e, g);
 		table_guest_del(e->table, g);
 	}
@@ -319,6 +319,11 @@ void engine_config_uplink(struct engine *e, const char *name, const struct uplin
 	i->bit = (unsigned)e->nuplinks;
 	e->uplinks[e->nuplinks++] = i;
 	iface_listen(e, i);
+}
+
+void engine_config_expect(struct engine *e, size_t addresses)
+{
+	table_reserve(e->table, addresses);
 }
 
 int engine_config_guest(struct engine *e, uint64_t now, const struct spec *s)

@@ -10,9 +10,22 @@
 #define SLOTS_MIN  64
 #define CHUNK_BITS 12
 #define CHUNK      (1U << CHUNK_BITS)
+#define CHUNK_SIZE (CHUNK * sizeof(struct listed))
 
-/* A slot holds the id of an entry plus one (0: free) and the upper half of its hash, so that a
- * probe seldom touches an entry that is not the one. */
+/*
+ * Entries live in chunks of 4,096, each aligned to its size. So from an entry's place follow its
+ * chunk and its number; the first place has a head instead, which makes 0 no entry's number.
+ */
+union chunk {
+	struct {
+		struct table *table;
+		uint32_t number;
+	} head;
+	struct listed entries[CHUNK];
+};
+
+/* A slot holds the number of an entry (0: free) and the upper half of its hash, so that a probe
+ * seldom touches an entry that is not the one. */
 struct slot {
 	uint32_t id, tag;
 };
@@ -21,9 +34,9 @@ struct table {
 	unsigned long long key[2];
 	struct slot *slots;
 	size_t nslots, used; /* nslots is a power of two */
-	struct listed **chunks;
+	union chunk **chunks;
 	size_t nchunks;
-	uint32_t next_id, free_id;      /* free ids are chained through entry.route_oif; 0: none */
+	uint32_t next_id, free_id;      /* free ones are chained through route_oif; 0: none */
 	size_t lengths[ADDR_BITS + 1];  /* entries of each prefix length */
 	uint8_t present[ADDR_BITS + 1]; /* the lengths that occur, longest first */
 	size_t npresent;
@@ -42,7 +55,58 @@ static uint64_t hash(const struct table *t, const struct prefix *p)
 
 static struct listed *entry_of(const struct table *t, uint32_t id)
 {
-	return &t->chunks[id >> CHUNK_BITS][id & (CHUNK - 1)];
+	return &t->chunks[id >> CHUNK_BITS]->entries[id & (CHUNK - 1)];
+}
+
+static const union chunk *chunk_of(const struct listed *en)
+{
+	return (const void *)((uintptr_t)en & ~(uintptr_t)(CHUNK_SIZE - 1));
+}
+
+static uint32_t id_of(const struct listed *en)
+{
+	const union chunk *c = chunk_of(en);
+
+	return c->head.number << CHUNK_BITS | (uint32_t)(en - c->entries);
+}
+
+struct listed *list_first(const struct listed_list *l)
+{
+	return l->first ? entry_of(l->table, l->first) : NULL;
+}
+
+struct listed *list_next(const struct listed *en, enum listed_link link)
+{
+	uint32_t next = en->links[link].next;
+
+	return next ? entry_of(chunk_of(en)->head.table, next) : NULL;
+}
+
+void list_append(struct listed_list *l, struct listed *en, enum listed_link link)
+{
+	uint32_t id = id_of(en);
+
+	en->links[link].next = 0;
+	en->links[link].prev = l->last;
+	if (l->last)
+		entry_of(l->table, l->last)->links[link].next = id;
+	else
+		l->first = id;
+	l->last = id;
+}
+
+void list_remove(struct listed_list *l, struct listed *en, enum listed_link link)
+{
+	uint32_t next = en->links[link].next, prev = en->links[link].prev;
+
+	if (next)
+		entry_of(l->table, next)->links[link].prev = prev;
+	else
+		l->last = prev;
+	if (prev)
+		entry_of(l->table, prev)->links[link].next = next;
+	else
+		l->first = next;
 }
 
 struct table *table_new(const uint8_t key[16])
@@ -133,7 +197,7 @@ struct guest *table_guest_add(struct table *t, const char *name, enum origin ori
 		return NULL;
 	strcpy(g->name, name);
 	g->origin = origin;
-	TAILQ_INIT(&g->entries);
+	g->entries.table = t;
 	STAILQ_INIT(&g->aside);
 	if (!tsearch(g, &t->by_name, guest_compare)) {
 		free(g);
@@ -177,7 +241,7 @@ static size_t slot_find(const struct table *t, const struct prefix *p, uint64_t 
 
 	for (; t->slots[i].id; i = (i + 1) & (t->nslots - 1))
 		if (t->slots[i].tag == h >> 32 &&
-			prefix_equal(&entry_of(t, t->slots[i].id - 1)->prefix, p))
+			prefix_equal(&entry_of(t, t->slots[i].id)->prefix, p))
 			break;
 	return i;
 }
@@ -186,7 +250,7 @@ struct listed *table_find(const struct table *t, const struct prefix *p)
 {
 	size_t i = slot_find(t, p, hash(t, p));
 
-	return t->slots[i].id ? entry_of(t, t->slots[i].id - 1) : NULL;
+	return t->slots[i].id ? entry_of(t, t->slots[i].id) : NULL;
 }
 
 static struct listed *lookup(const struct table *t, const struct addr *a, bool guests_only)
@@ -211,9 +275,8 @@ struct listed *table_lookup_guest(const struct table *t, const struct addr *a)
 	return lookup(t, a, true);
 }
 
-static bool grow(struct table *t)
+static bool slots_resize(struct table *t, size_t n)
 {
-	size_t n = t->nslots * 2;
 	struct slot *slots = calloc(n, sizeof(*slots)), *old = t->slots;
 	size_t nold = t->nslots;
 
@@ -222,46 +285,61 @@ static bool grow(struct table *t)
 	t->slots = slots;
 	t->nslots = n;
 	for (size_t i = 0; i < nold; i++) {
-		uint64_t h;
+		size_t at;
 
 		if (!old[i].id)
 			continue;
-		h = hash(t, &entry_of(t, old[i].id - 1)->prefix);
-		t->slots[slot_find(t, &entry_of(t, old[i].id - 1)->prefix, h)] = old[i];
+		at = hash(t, &entry_of(t, old[i].id)->prefix) & (n - 1);
+		while (t->slots[at].id)
+			at = (at + 1) & (n - 1);
+		t->slots[at] = old[i];
 	}
 	free(old);
 	return true;
 }
 
-/* A fresh entry, zeroed but for its id. */
+void table_reserve(struct table *t, size_t n)
+{
+	size_t nslots = t->nslots;
+
+	while (n * 4 > nslots * 3)
+		nslots *= 2;
+	if (nslots > t->nslots)
+		slots_resize(t, nslots);
+}
+
+static bool chunk_add(struct table *t)
+{
+	union chunk **chunks = realloc(t->chunks, (t->nchunks + 1) * sizeof(union chunk *));
+	union chunk *c;
+
+	if (!chunks)
+		return false;
+	t->chunks = chunks;
+	c = aligned_alloc(CHUNK_SIZE, CHUNK_SIZE);
+	if (!c)
+		return false;
+	c->head.table = t;
+	c->head.number = (uint32_t)t->nchunks;
+	chunks[t->nchunks++] = c;
+	t->next_id = c->head.number << CHUNK_BITS | 1;
+	return true;
+}
+
+/* A fresh entry, zeroed. */
 static struct listed *entry_new(struct table *t)
 {
 	struct listed *en;
-	uint32_t id;
 
 	if (t->free_id) {
-		id = t->free_id - 1;
-		en = entry_of(t, id);
+		en = entry_of(t, t->free_id);
 		t->free_id = en->route_oif;
 	} else {
-		id = t->next_id;
-		if (id >> CHUNK_BITS == t->nchunks) {
-			struct listed **chunks =
-				realloc(t->chunks, (t->nchunks + 1) * sizeof(struct listed *));
-
-			if (!chunks)
-				return NULL;
-			t->chunks = chunks;
-			chunks[t->nchunks] = malloc(CHUNK * sizeof(struct listed));
-			if (!chunks[t->nchunks])
-				return NULL;
-			t->nchunks++;
-		}
-		t->next_id++;
-		en = entry_of(t, id);
+		if ((t->next_id & (CHUNK - 1)) == 0 && !chunk_add(t))
+			return NULL;
+		en = entry_of(t, t->next_id++);
 	}
 	memset(en, 0, sizeof(*en));
-	en->id = id;
 	return en;
 }
 
@@ -280,9 +358,9 @@ struct listed *table_add(struct table *t, const struct prefix *p)
 	struct listed *en;
 
 	if (t->slots[i].id)
-		return entry_of(t, t->slots[i].id - 1);
+		return entry_of(t, t->slots[i].id);
 	if ((t->used + 1) * 4 > t->nslots * 3) {
-		if (!grow(t))
+		if (!slots_resize(t, t->nslots * 2))
 			return NULL;
 		i = slot_find(t, p, h);
 	}
@@ -290,7 +368,7 @@ struct listed *table_add(struct table *t, const struct prefix *p)
 	if (!en)
 		return NULL;
 	en->prefix = *p;
-	t->slots[i] = (struct slot){en->id + 1, (uint32_t)(h >> 32)};
+	t->slots[i] = (struct slot){id_of(en), (uint32_t)(h >> 32)};
 	t->used++;
 	if (t->lengths[p->len]++ == 0)
 		lengths_update(t);
@@ -305,7 +383,7 @@ void table_del(struct table *t, struct listed *en)
 	table_assign(t, en, NULL);
 	/* close the gap: move back whoever was pushed past it (Knuth 6.4, algorithm R) */
 	for (size_t i = (hole + 1) & mask; t->slots[i].id; i = (i + 1) & mask) {
-		size_t home = hash(t, &entry_of(t, t->slots[i].id - 1)->prefix) & mask;
+		size_t home = hash(t, &entry_of(t, t->slots[i].id)->prefix) & mask;
 
 		if (((i - home) & mask) < ((i - hole) & mask))
 			continue;
@@ -317,19 +395,19 @@ void table_del(struct table *t, struct listed *en)
 	if (--t->lengths[en->prefix.len] == 0)
 		lengths_update(t);
 	en->route_oif = t->free_id;
-	t->free_id = en->id + 1;
+	t->free_id = id_of(en);
 }
 
 void table_assign(struct table *t, struct listed *en, struct guest *g)
 {
 	if (en->guest) {
-		TAILQ_REMOVE(&en->guest->entries, en, of_guest);
+		list_remove(&en->guest->entries, en, LINK_GUEST);
 		en->guest->nentries--;
 		t->nguest_entries--;
 	}
 	en->guest = g;
 	if (g) {
-		TAILQ_INSERT_TAIL(&g->entries, en, of_guest);
+		list_append(&g->entries, en, LINK_GUEST);
 		g->nentries++;
 		t->nguest_entries++;
 	}

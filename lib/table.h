@@ -6,6 +6,10 @@
  * with a keyed hash function (SipHash), so that nobody on the wire can choose addresses that
  * collide (H72); a lookup tries the prefix lengths that occur, longest first, so it costs the same
  * at one address and at a million. Pointers to entries and guests stay valid until removed.
+ *
+ * An entry is one cache line, for a million of them must neither fill the memory nor miss the cache
+ * twice; so entries know each other by number, and lists of them are walked with the functions
+ * here.
  */
 #ifndef TABLE_H
 #define TABLE_H
@@ -30,25 +34,40 @@ enum route_state {
 	ROUTE_FAILED,  /* the kernel refused it; tried again on every event and every few seconds */
 };
 
+struct table;
+struct guest;
+
+/* Lists that an entry is in: its guest's, and one of the engine's queues. */
+enum listed_link { LINK_GUEST, LINK_QUEUE, LINK_COUNT };
+
 struct listed {
-	struct prefix prefix;
-	uint8_t route;           /* enum route_state */
-	uint8_t silent;          /* enum reason: what a question on the uplink is told, cached */
-	uint8_t announce_left;   /* announcements still to be sent */
-	uint8_t announce_queued; /* enum announce_queue of the engine */
-	bool route_seen;         /* in the dump of a sync */
-	uint16_t host;           /* interfaces of the host that have this very address */
-	uint16_t route_source;   /* of the engine's list of sources; 0: none */
-	bool route_stale;        /* its next hop is no longer the guest's `via` */
-	uint32_t route_oif;
-	uint32_t generation; /* of the configuration that last mentioned it */
-	uint32_t id;         /* the table's own */
-	uint64_t announce_due;
 	struct guest *guest; /* NULL: the host's own only */
-	TAILQ_ENTRY(listed) of_guest;
-	TAILQ_ENTRY(listed) in_queue;
+	uint64_t announce_due;
+	struct {
+		uint32_t next, prev;
+	} links[LINK_COUNT];
+	uint32_t generation; /* of the configuration that last mentioned it */
+	uint32_t route_oif;
+	uint16_t route_source; /* of the engine's list of sources; 0: none */
+	uint16_t host;         /* interfaces of the host that have this very address */
+	struct prefix prefix;
+	uint8_t silent;        /* enum reason: what a question on the uplink is told, cached */
+	uint8_t announce_left; /* announcements still to be sent */
+	uint8_t route : 3;     /* enum route_state */
+	uint8_t announce_queued : 2; /* enum announce_queue of the engine */
+	uint8_t route_seen : 1;      /* in the dump of a sync */
+	uint8_t route_stale : 1;     /* its next hop is no longer the guest's `via` */
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct listed) == 64, "an entry is a cache line");
+
+struct listed_list {
+	struct table *table;
+	uint32_t first, last;
 };
-TAILQ_HEAD(listed_list, listed);
+struct listed *list_first(const struct listed_list *l); /* NULL: none */
+struct listed *list_next(const struct listed *en, enum listed_link link);
+void list_append(struct listed_list *l, struct listed *en, enum listed_link link);
+void list_remove(struct listed_list *l, struct listed *en, enum listed_link link);
 
 /* An address that a guest lists and does not get, because another entry of it is in force. */
 struct aside {
@@ -78,19 +97,20 @@ struct guest {
 };
 TAILQ_HEAD(guest_list, guest);
 
-struct table;
-
 /* key: 16 random bytes. Every function that makes something returns NULL without memory. */
 struct table *table_new(const uint8_t key[16]);
 void table_free(struct table *t);          /* with all entries and guests */
 size_t table_count(const struct table *t); /* entries of guests */
+/* Makes room for so many entries at once, rather than by and by. Without memory nothing happens. */
+void table_reserve(struct table *t, size_t n);
 
 struct guest *table_guest(const struct table *t, const char *name, enum origin origin);
 struct guest *table_guest_add(struct table *t, const char *name, enum origin origin);
 void table_guest_del(struct table *t, struct guest *g);       /* its entries must be gone */
 const struct guest_list *table_guests(const struct table *t); /* in the order they came */
-#define TABLE_FOREACH_GUEST(g, t)  TAILQ_FOREACH (g, table_guests(t), next)
-#define GUEST_FOREACH_ENTRY(en, g) TAILQ_FOREACH (en, &(g)->entries, of_guest)
+#define TABLE_FOREACH_GUEST(g, t) TAILQ_FOREACH (g, table_guests(t), next)
+#define GUEST_FOREACH_ENTRY(en, g) \
+	for ((en) = list_first(&(g)->entries); (en); (en) = list_next((en), LINK_GUEST))
 
 /* The entry of exactly this prefix, or NULL. */
 struct listed *table_find(const struct table *t, const struct prefix *p);
