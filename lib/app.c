@@ -2,9 +2,13 @@
 #include "app.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -106,9 +110,49 @@ static json_t *on_request(void *ctx, const json_t *request, bool may_change)
 	return command_run(ctx, request, may_change);
 }
 
+struct reading {
+	const struct app *a;
+	struct conf *conf;
+	char *why;
+	int done; /* an eventfd */
+};
+
+static void *read_conf(void *arg)
+{
+	struct reading *r = arg;
+
+	r->conf = conf_load(r->a->conf_path, r->a->codec->name, r->a->codec->family, r->why);
+	eventfd_write(r->done, 1);
+	return NULL;
+}
+
+/* A million lines take half a second: questions are answered meanwhile, all else waits. */
+static struct conf *read_while_answering(struct app *a, char why[CONF_WHY_MAX])
+{
+	struct reading r = {.a = a, .why = why, .done = eventfd(0, EFD_CLOEXEC)};
+	sigset_t all, old;
+	pthread_t thread;
+	int err;
+
+	if (r.done < 0)
+		return conf_load(a->conf_path, a->codec->name, a->codec->family, why);
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	err = pthread_create(&thread, NULL, read_conf, &r);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err == 0) {
+		listen_until(a, r.done);
+		pthread_join(thread, NULL);
+	} else {
+		read_conf(&r);
+	}
+	close(r.done);
+	return r.conf;
+}
+
 bool app_reload(struct app *a, struct config_diff *ret, char why[CONF_WHY_MAX])
 {
-	struct conf *c = conf_load(a->conf_path, a->codec->name, a->codec->family, why);
+	struct conf *c = read_while_answering(a, why);
 	struct conf *old = a->conf;
 
 	if (!c)
@@ -306,6 +350,7 @@ int app_main(const struct codec *codec, int argc, char **argv)
 	char why[CONF_WHY_MAX];
 	int r;
 
+	mallopt(M_ARENA_MAX, 1); /* our threads are few and short: one heap, given back whole */
 	log_init(codec->name);
 	r = parse_options(codec, &o, argc, argv);
 	if (r >= 0)

@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "host.h"
 
@@ -186,6 +188,42 @@ void listen_flush(struct app *a)
 		if (lost)
 			engine_not_sent(a->engine, l->iface, lost);
 	}
+}
+
+struct hearing {
+	struct app *a;
+	int epoll;
+};
+
+static void hear_each(void *ctx, struct iface *i)
+{
+	const struct hearing *h = ctx;
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = i->listener};
+	const struct listener *l = i->listener;
+
+	if (l)
+		epoll_ctl(h->epoll, EPOLL_CTL_ADD, packet_fd(l->packet), &event);
+}
+
+void listen_until(struct app *a, int fd)
+{
+	struct hearing h = {a, epoll_create1(EPOLL_CLOEXEC)};
+	struct epoll_event event = {.events = EPOLLIN};
+	bool over = h.epoll < 0 || epoll_ctl(h.epoll, EPOLL_CTL_ADD, fd, &event) < 0;
+
+	if (!over)
+		engine_ifaces(a->engine, hear_each, &h);
+	while (!over) {
+		int n = epoll_wait(h.epoll, &event, 1, -1);
+
+		over = n < 0 ? errno != EINTR : n == 1 && !event.data.ptr;
+		if (n == 1 && !over)
+			packet_receive(((struct listener *)event.data.ptr)->packet, on_frame,
+				event.data.ptr);
+		listen_flush(a);
+	}
+	if (h.epoll >= 0)
+		close(h.epoll);
 }
 
 static void close_each(void *ctx, struct iface *i)

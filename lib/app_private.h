@@ -50,14 +50,16 @@ struct wiring {
 int wire_open(struct app *a);  /* 0 or -errno: engine and netlink */
 int wire_start(struct app *a); /* reads the kernel's tables, starts to listen; 0 or -errno */
 void wire_close(struct app *a);
-/* Hands the configuration to the engine. */
-int wire_configure(struct app *a, const struct conf *c, struct config_diff *ret);
+/* Hands the configuration to the engine; its guests are then the engine's alone. */
+int wire_configure(struct app *a, struct conf *c, struct config_diff *ret);
 
 /* app_listen.c: what the sink has to do with listeners */
 void listen_send(void *ctx, struct iface *i, const struct msg *m);
 bool listen_set(void *ctx, struct iface *i, bool on);
 bool listen_kernel_answers(void *ctx, const struct iface *i, bool here);
 void listen_flush(struct app *a);
+/* Answers questions until the descriptor is readable, and does nothing else. */
+void listen_until(struct app *a, int fd);
 void listen_close_all(struct app *a);
 
 /* app_guests.c: run-time guests at start */

@@ -9,13 +9,14 @@
 #include "host.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
-#define ROUTES_MAX    4096 /* changes of routes that wait */
+#define ROUTES_MAX    65536 /* changes of routes that wait */
 #define SETTLE_ROUNDS 4
 #define SYNC_RETRY_S  1
 
@@ -245,7 +246,7 @@ void app_settle(struct app *a)
 
 /* --- life --- */
 
-int wire_configure(struct app *a, const struct conf *c, struct config_diff *ret)
+int wire_configure(struct app *a, struct conf *c, struct config_diff *ret)
 {
 	int r = 0;
 
@@ -257,6 +258,8 @@ int wire_configure(struct app *a, const struct conf *c, struct config_diff *ret)
 		if (engine_config_guest(a->engine, app_now(), &c->guests[n]) < 0)
 			r = -ENOMEM;
 	engine_config_end(a->engine, app_now(), ret);
+	conf_release(c);
+	malloc_trim(0); /* what a load of very many leaves would stay ours for ever */
 	return r;
 }
 

@@ -190,6 +190,9 @@ out:
 	if (ok) {
 		c->guests = l.guests;
 		c->nguests = l.nguests;
+		for (size_t i = 0; i < c->nguests; i++)
+			c->nfile += c->guests[i].origin == ORIGIN_FILE;
+		c->ndir = c->nguests - c->nmain - c->nfile;
 		l.guests = NULL;
 		l.nguests = 0;
 	} else {
@@ -225,6 +228,18 @@ void conf_free(struct conf *c)
 	free(c->guests);
 	free(c->inert);
 	free(c);
+}
+
+void conf_release(struct conf *c)
+{
+	struct spec *fewer;
+
+	for (size_t i = c->nmain; i < c->nguests; i++)
+		spec_free(&c->guests[i]);
+	c->nguests = c->nmain;
+	fewer = reallocarray(c->guests, c->nmain ? c->nmain : 1, sizeof(*fewer));
+	if (fewer)
+		c->guests = fewer;
 }
 
 size_t conf_addresses(const struct conf *c)

@@ -47,6 +47,7 @@ struct conf {
 	struct spec *guests; /* in order of appearance: sections (of which the first nmain stand in
 			      * the file itself, the rest in guests-dir), then the guests-file's */
 	size_t nguests, nmain;
+	size_t ndir, nfile; /* how many guests-dir and the guests-file have, even when released */
 	char **inert; /* options set by the file that are checked, and not in force in this version:
 		       * one sentence each, such as `uplink "eth0": rate = 100` */
 	size_t ninert;
@@ -77,6 +78,10 @@ void conf_print_guest(const struct spec *s, FILE *to);
  */
 bool conf_read_guests(const char *text, size_t len, const char *path, int family,
 	enum origin origin, struct spec **guests, size_t *nguests, char why[CONF_WHY_MAX]);
+
+/* Gives up the guests of guests-dir and guests-file, once they are in force: the memory that a
+ * million addresses take. */
+void conf_release(struct conf *c);
 
 size_t conf_addresses(const struct conf *c); /* of all guests */
 

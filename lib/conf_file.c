@@ -129,6 +129,15 @@ static bool file_line(struct load *l, char *text, unsigned line)
 	return load_place(l, s, line);
 }
 
+static size_t lines_count(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	for (const char *p = text; (p = memchr(p, '\n', (size_t)(text + len - p))); p++)
+		n++;
+	return n;
+}
+
 bool load_guests_file(struct load *l, const char *path, unsigned option)
 {
 	char *text, why[CONF_WHY_MAX];
@@ -139,6 +148,7 @@ bool load_guests_file(struct load *l, const char *path, unsigned option)
 	if (!conf_read(path, CONF_GUESTS_MAX, &text, &len, why))
 		return conf_fail(l->why, l->conf->path, option, "guests-file \"%s\" %s", path, why);
 	l->origin = ORIGIN_FILE;
+	index_reserve(&l->by_address, l->nplaces + lines_count(text, len));
 	ok = load_file(l, path) && conf_bytes_check(text, len, path, l->why);
 	for (char *p = text, *next; ok && p < text + len; p = next, line++) {
 		char *nl = memchr(p, '\n', (size_t)(text + len - p));

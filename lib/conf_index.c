@@ -11,9 +11,8 @@ void *array_grow(void *array, size_t n, size_t size)
 	return reallocarray(array, n ? 2 * n : 1, size);
 }
 
-static bool index_double(struct index *x)
+static bool index_resize(struct index *x, size_t cap)
 {
-	size_t cap = x->cap ? 2 * x->cap : 64;
 	struct slot *slots = calloc(cap, sizeof(*slots));
 
 	if (!slots)
@@ -33,11 +32,21 @@ static bool index_double(struct index *x)
 	return true;
 }
 
+void index_reserve(struct index *x, size_t n)
+{
+	size_t cap = x->cap ? x->cap : 64;
+
+	while (2 * n > cap)
+		cap *= 2;
+	if (cap > x->cap)
+		index_resize(x, cap);
+}
+
 bool index_add(struct index *x, uint32_t hash, size_t i)
 {
 	size_t at;
 
-	if (2 * (x->n + 1) > x->cap && !index_double(x))
+	if (2 * (x->n + 1) > x->cap && !index_resize(x, x->cap ? 2 * x->cap : 64))
 		return false;
 	at = hash & (x->cap - 1);
 	while (x->slots[at].i)

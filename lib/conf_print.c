@@ -134,18 +134,14 @@ void conf_print_guest(const struct spec *s, FILE *to)
 
 void conf_print(const struct conf *c, FILE *to)
 {
-	size_t from_file = 0, from_dir;
 	char buf[ADDR_TEXT_MAX];
 
-	for (size_t i = c->nmain; i < c->nguests; i++)
-		from_file += c->guests[i].origin == ORIGIN_FILE;
-	from_dir = c->nguests - c->nmain - from_file;
 	print_option("", "guests-dir", c->guests_dir, to);
 	if (c->guests_dir)
-		fprintf(to, "# there: %zu guests\n", from_dir);
+		fprintf(to, "# there: %zu guests\n", c->ndir);
 	print_option("", "guests-file", c->guests_file, to);
 	if (c->guests_file)
-		fprintf(to, "# there: %zu guests\n", from_file);
+		fprintf(to, "# there: %zu guests\n", c->nfile);
 	print_option("", "user", c->user, to);
 	print_option("", "group", c->group, to);
 	fprintf(to, "keep-routes = %s\npace = %u\n", yes_no(c->keep_routes), c->pace);

@@ -89,6 +89,7 @@ struct index {
 };
 
 uint32_t hash_bytes(const void *data, size_t len, uint64_t seed);
+void index_reserve(struct index *x, size_t n); /* for n in all; without memory nothing happens */
 bool index_add(struct index *x, uint32_t hash, size_t i); /* false: no memory */
 /* Walks the slots of this hash: *at begins at 0; NULL at the end. */
 const struct slot *index_next(const struct index *x, uint32_t hash, size_t *at);

@@ -49,14 +49,15 @@ struct nl {
 
 /*
  * The kernel tells everybody of our own changes, us too. At a million routes they would overflow
- * the event socket, so they are dropped before they are queued: nlmsg_pid == our change socket.
+ * the event socket, so they are dropped before they are queued: nlmsg_pid == one of our senders'.
  * (BPF loads are in network order, the field is not.)
  */
 static int events_filter(const struct nl *n)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(nl_change_port(n->change)), 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(nl_change_port(n->change, 0)), 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(nl_change_port(n->change, 1)), 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 	};

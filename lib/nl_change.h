@@ -12,8 +12,9 @@
 struct nl_change;
 
 int nl_change_open(int family, struct nl_change **ret);
-void nl_change_close(struct nl_change *c);          /* what is queued is forgotten; NULL is fine */
-uint32_t nl_change_port(const struct nl_change *c); /* nlmsg_pid of what the kernel tells of ours */
+void nl_change_close(struct nl_change *c); /* what is queued is forgotten; NULL is fine */
+/* nlmsg_pid of what the kernel tells of ours, of either sender: i is 0 or 1 */
+uint32_t nl_change_port(const struct nl_change *c, unsigned i);
 
 /* As nl_route() and nl_flush() of nl.h. */
 int nl_change_queue(struct nl_change *c, enum nl_op op, const struct route *r);
