@@ -38,9 +38,16 @@ static void on_frame(void *ctx, const struct frame *f)
 	if (r == REASON_ANSWERED)
 		r = a->codec->decode(f->data, f->len, f->csum_pending, &m);
 	if (r == REASON_ANSWERED)
-		engine_frame(a->engine, app_now(), l->iface, &m);
+		engine_frame(a->engine, l->now, l->iface, &m);
 	else
 		engine_drop(a->engine, l->iface, r);
+}
+
+/* One batch at most; returns how many frames it had. */
+static int hear(struct listener *l)
+{
+	l->now = app_now();
+	return packet_receive(l->packet, on_frame, l);
 }
 
 /*
@@ -65,7 +72,7 @@ static void moderate(struct app *a, int frames)
 static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct listener *l = io->data;
-	int frames = packet_receive(l->packet, on_frame, l);
+	int frames = hear(l);
 
 	(void)loop;
 	(void)events;
@@ -218,8 +225,7 @@ void listen_until(struct app *a, int fd)
 
 		over = n < 0 ? errno != EINTR : n == 1 && !event.data.ptr;
 		if (n == 1 && !over)
-			packet_receive(((struct listener *)event.data.ptr)->packet, on_frame,
-				event.data.ptr);
+			hear(event.data.ptr);
 		listen_flush(a);
 	}
 	if (h.epoll >= 0)

@@ -16,6 +16,7 @@ struct listener {
 	struct app *app;
 	struct iface *iface;
 	struct packet *packet;
+	uint64_t now;                     /* ms: when the batch being handled was read */
 	bool dirty;                       /* frames wait to be flushed */
 	enum host_answers kernel_answers; /* as of before kernel_answers_until (ms) */
 	uint64_t kernel_answers_until;

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define PACKET_BATCH     64   /* frames a system call, and at most a call of packet_receive() */
-#define PACKET_FRAME_MAX 2048 /* longer ones are cut, and marked */
+#define PACKET_FRAME_MAX 2048 /* longer ones (through a ring, of 1,960) are cut, and marked */
 
 /* One frame as received. */
 struct frame {
