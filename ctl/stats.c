@@ -23,6 +23,14 @@ static const struct counter {
 };
 #define NCOUNTERS (sizeof(counters) / sizeof(counters[0]))
 
+/* what the filter in the kernel drops */
+static const struct counter kernel[] = {
+	{"unlisted", "Questions for unlisted targets, dropped in the kernel."},
+	{"other", "What is no question, dropped in the kernel."},
+	{"overload", "Questions beyond what can be answered, dropped in the kernel."},
+};
+#define NKERNEL (sizeof(kernel) / sizeof(kernel[0]))
+
 static const char *word_of(const char *id)
 {
 	for (enum reason r = 0; r < REASON_COUNT; r++)
@@ -75,9 +83,11 @@ static void print_text(const json_t *data)
 			print_dropped(json_object_get(i, "dropped"));
 		}
 	}
-	printf("kernel: unlisted %" JSON_INTEGER_FORMAT " other %" JSON_INTEGER_FORMAT "\n",
-		number_of(json_object_get(data, "kernel"), "unlisted"),
-		number_of(json_object_get(data, "kernel"), "other"));
+	printf("kernel:");
+	for (size_t n = 0; n < NKERNEL; n++)
+		printf(" %s %" JSON_INTEGER_FORMAT, kernel[n].key,
+			number_of(json_object_get(data, "kernel"), kernel[n].key));
+	putchar('\n');
 }
 
 /* A label's value: backslash, quote and newline are escaped. */
@@ -167,8 +177,8 @@ static void print_prometheus(const struct client *c, const json_t *data)
 	}
 	print_help(c, "dropped", "Frames not answered, by the number of the rule.");
 	print_metric(c, data, NULL);
-	print_kernel(c, data, "unlisted", "Questions for unlisted targets, dropped in the kernel.");
-	print_kernel(c, data, "other", "What is no question, dropped in the kernel.");
+	for (size_t n = 0; n < NKERNEL; n++)
+		print_kernel(c, data, kernel[n].key, kernel[n].help);
 }
 
 void print_stats(const struct client *c, const json_t *data)

@@ -18,7 +18,9 @@
 #define FD_RESERVE          16
 #define MODERATION_RATE     50000  /* frames a second from which on turns are spaced ... */
 #define MODERATION_INTERVAL 200e-6 /* ... by this many seconds */
-#define MODERATION_MS       4      /* over which frames are counted */
+#define SHED_FROM           384    /* frames that wait */
+#define SHED_UNTIL          128
+#define MODERATION_MS       4 /* over which frames are counted */
 
 static void on_frame(void *ctx, const struct frame *f)
 {
@@ -43,11 +45,31 @@ static void on_frame(void *ctx, const struct frame *f)
 		engine_drop(a->engine, l->iface, r);
 }
 
+/*
+ * A queue that grows is cut off in the kernel until it is short again. Every frame costs the CPU
+ * before it gets here; so at twice what can be answered, those that only wait to be lost would take
+ * most of the time from those that are answered.
+ */
+static void shed(struct listener *l, bool full_batch)
+{
+	bool on = l->shedding ? packet_behind(l->packet, SHED_UNTIL)
+			      : full_batch && packet_behind(l->packet, SHED_FROM);
+
+	if (on == l->shedding)
+		return;
+	l->shedding = on;
+	filter_shed(l->app->wiring->filter, l->index, on);
+}
+
 /* One batch at most; returns how many frames it had. */
 static int hear(struct listener *l)
 {
+	int frames;
+
 	l->now = app_now();
-	return packet_receive(l->packet, on_frame, l);
+	frames = packet_receive(l->packet, on_frame, l);
+	shed(l, frames == PACKET_BATCH);
+	return frames;
 }
 
 /*
@@ -87,6 +109,8 @@ static void listener_close(struct app *a, struct iface *i)
 	if (!l)
 		return;
 	i->listener = NULL;
+	if (l->shedding)
+		filter_shed(a->wiring->filter, l->index, false);
 	if (l->dirty)
 		LIST_REMOVE(l, next_dirty);
 	ev_io_stop(a->wiring->loop, &l->io);
@@ -111,6 +135,7 @@ static int listener_open(struct app *a, struct iface *i)
 		return -ENOMEM;
 	l->app = a;
 	l->iface = i;
+	l->index = i->link.index;
 	r = packet_open(i->link.index, a->codec->ethertype,
 		i->is_uplink ? &a->codec->uplink_filter : &a->codec->vif_filter,
 		i->is_uplink ? filter_fd(a->wiring->filter) : -1, i->is_uplink, &l->packet);

@@ -16,7 +16,9 @@ struct listener {
 	struct app *app;
 	struct iface *iface;
 	struct packet *packet;
+	uint32_t index;                   /* of the interface that it hears */
 	uint64_t now;                     /* ms: when the batch being handled was read */
+	bool shedding;                    /* the filter drops what comes, for there is too much */
 	bool dirty;                       /* frames wait to be flushed */
 	enum host_answers kernel_answers; /* as of before kernel_answers_until (ms) */
 	uint64_t kernel_answers_until;

@@ -80,8 +80,9 @@ json_t *command_stats(struct app *a)
 {
 	const char *why;
 	const struct filter_status f = app_filter(a, &why);
-	json_t *stats = json_pack("{s:{},s:{},s:{s:I,s:I}}", "uplink", "vif", "kernel", "unlisted",
-		(json_int_t)f.unlisted, "other", (json_int_t)f.other);
+	json_t *stats = json_pack("{s:{},s:{},s:{s:I,s:I,s:I}}", "uplink", "vif", "kernel",
+		"unlisted", (json_int_t)f.unlisted, "other", (json_int_t)f.other, "overload",
+		(json_int_t)f.overload);
 
 	engine_ifaces(a->engine, stats_iface, stats);
 	return command_data(stats);

@@ -3,7 +3,8 @@
  *
  * It passes what may matter: a question for, or a claim to, something listed, and whatever it
  * cannot read or what is wrong in a way that the daemon counts (H01 to H48). It drops questions and
- * claims of which nothing is listed, and what is neither. Filters of AF_PACKET see a frame from its
+ * claims of which nothing is listed, what is neither, and all that comes from an interface that is
+ * behind. Filters of AF_PACKET see a frame from its
  * Ethernet header on; what is read is a byte string, so no offset is trusted to be inside.
  */
 #include <linux/bpf.h>
@@ -52,6 +53,18 @@ static __always_inline int drop(__u64 *counter)
 static __always_inline struct filter_counts *counts(void)
 {
 	return &shared.counts[bpf_get_smp_processor_id() & (FILTER_CPUS - 1)];
+}
+
+/* The cheapest that a frame can be made, so that the CPU is left for answers. */
+static __always_inline bool is_shed(const struct __sk_buff *skb)
+{
+	if (!*(volatile __u32 *)&shared.nshed)
+		return false;
+#pragma unroll
+	for (int i = 0; i < FILTER_SHED; i++)
+		if (*(volatile __u32 *)&shared.shed[i] == skb->ifindex)
+			return true;
+	return false;
 }
 
 static __always_inline bool bucket_has(__u32 index, __u32 tag)
@@ -126,6 +139,8 @@ int filter_ndp(struct __sk_buff *skb)
 	__u32 at = IP6_PAYLOAD;
 	__u8 next;
 
+	if (is_shed(skb))
+		return drop(&counts()->overload);
 	if (bpf_skb_load_bytes(skb, IP6_NEXT, &next, 1) < 0)
 		return PASS;
 	for (int i = 0; i < CHAIN; i++) {
@@ -174,6 +189,8 @@ int filter_arp(struct __sk_buff *skb)
 	__u8 arp[ARP_LEN];
 	bool probe;
 
+	if (is_shed(skb))
+		return drop(&counts()->overload);
 	if (shared.pass || bpf_skb_load_bytes(skb, ETH_LEN, arp, sizeof(arp)) < 0)
 		return PASS;
 #pragma unroll

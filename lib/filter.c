@@ -216,6 +216,19 @@ void filter_del(struct filter *f, const struct prefix *p)
 	}
 }
 
+void filter_shed(struct filter *f, uint32_t ifindex, bool on)
+{
+	const uint32_t from = on ? 0 : ifindex, to = on ? ifindex : 0;
+
+	for (unsigned i = 0; f && i < FILTER_SHED; i++) {
+		if (f->shared->shed[i] != from)
+			continue;
+		__atomic_store_n(&f->shared->shed[i], to, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&f->shared->nshed, on ? 1 : -1, __ATOMIC_RELAXED);
+		return;
+	}
+}
+
 struct filter_status filter_status(const struct filter *f)
 {
 	struct filter_status s = {0};
@@ -230,6 +243,7 @@ struct filter_status filter_status(const struct filter *f)
 
 		s.unlisted += __atomic_load_n(&c->unlisted, __ATOMIC_RELAXED);
 		s.other += __atomic_load_n(&c->other, __ATOMIC_RELAXED);
+		s.overload += __atomic_load_n(&c->overload, __ATOMIC_RELAXED);
 	}
 	return s;
 }
@@ -268,6 +282,13 @@ void filter_del(struct filter *f, const struct prefix *p)
 {
 	(void)f;
 	(void)p;
+}
+
+void filter_shed(struct filter *f, uint32_t ifindex, bool on)
+{
+	(void)f;
+	(void)ifindex;
+	(void)on;
 }
 
 struct filter_status filter_status(const struct filter *f)

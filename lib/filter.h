@@ -37,11 +37,18 @@ int filter_fd(const struct filter *f); /* for packet_open(); -1: there is none *
 void filter_add(struct filter *f, const struct prefix *p);
 void filter_del(struct filter *f, const struct prefix *p);
 
+/*
+ * From now on (or no more) nothing passes that comes from this interface: its questions come faster
+ * than they can be answered, and each that is dropped here leaves time for another one's answer.
+ */
+void filter_shed(struct filter *f, uint32_t ifindex, bool on);
+
 struct filter_status {
 	size_t listed, limit; /* prefixes in the kernel, and how many there can be */
 	size_t beyond;        /* found no room: while there are any, everything passes */
 	uint64_t unlisted;    /* frames dropped because nothing of it is listed */
 	uint64_t other;       /* frames dropped that are neither question nor claim */
+	uint64_t overload;    /* frames dropped because of filter_shed() */
 };
 struct filter_status filter_status(const struct filter *f);
 

@@ -18,6 +18,7 @@
 #define FILTER_CELLS   8
 #define FILTER_LENGTHS 129 /* of prefixes: 0 to 128 */
 #define FILTER_CPUS    64  /* counters; a power of two */
+#define FILTER_SHED    8   /* interfaces that can be behind at the same time */
 
 struct filter_bucket {
 	__u32 cells[FILTER_CELLS]; /* 0: free */
@@ -26,7 +27,8 @@ struct filter_bucket {
 struct filter_counts {
 	__u64 unlisted; /* questions and claims of which nothing is listed */
 	__u64 other;    /* neither question nor claim */
-	__u64 pad[6];   /* a cache line each */
+	__u64 overload; /* of an interface whose questions come faster than they are answered */
+	__u64 pad[5];   /* a cache line each */
 };
 
 struct filter_length {
@@ -37,8 +39,10 @@ struct filter_length {
 /* Memory that both sides see; the daemon writes all but the counts. */
 struct filter_shared {
 	__u64 key[2];
-	__u32 mask; /* buckets - 1 */
-	__u32 pass; /* not 0: every question and claim passes */
+	__u32 mask;              /* buckets - 1 */
+	__u32 pass;              /* not 0: every question and claim passes */
+	__u32 nshed;             /* interfaces in shed */
+	__u32 shed[FILTER_SHED]; /* by index, 0: free: nothing passes that comes from there */
 	/* the lengths that ever occurred; nlengths is written after them */
 	__u32 nlengths;
 	struct filter_length lengths[FILTER_LENGTHS];

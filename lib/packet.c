@@ -23,10 +23,9 @@
 #define PACKET_IGNORE_OUTGOING 23 /* Linux 4.20 */
 #endif
 
-#define RING_FRAME  2048
-#define RING_FRAMES 2048
-#define RING_BLOCK  (64 * 1024)
-#define RING_BYTES  (RING_FRAME * RING_FRAMES)
+#define RING_FRAME 2048
+#define RING_BLOCK (64 * 1024)
+#define RING_BYTES (RING_FRAME * PACKET_RING)
 
 struct packet {
 	int fd;
@@ -89,7 +88,7 @@ static void ring_make(struct packet *p)
 		.tp_block_size = RING_BLOCK,
 		.tp_block_nr = RING_BYTES / RING_BLOCK,
 		.tp_frame_size = RING_FRAME,
-		.tp_frame_nr = RING_FRAMES,
+		.tp_frame_nr = PACKET_RING,
 	};
 	void *ring;
 
@@ -229,19 +228,36 @@ static void ring_frame(const uint8_t *slot, const struct tpacket2_hdr *h,
 		each(ctx, &f);
 }
 
+static uint8_t *ring_slot(const struct packet *p, unsigned ahead)
+{
+	return p->ring + (size_t)((p->next + ahead) % PACKET_RING) * RING_FRAME;
+}
+
+static bool slot_is_full(const uint8_t *slot)
+{
+	const struct tpacket2_hdr *h = (const void *)slot;
+
+	return __atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER;
+}
+
+bool packet_behind(const struct packet *p, unsigned n)
+{
+	return p->ring && slot_is_full(ring_slot(p, n));
+}
+
 static int ring_receive(struct packet *p, void (*each)(void *ctx, const struct frame *f), void *ctx)
 {
 	int n;
 
 	for (n = 0; n < PACKET_BATCH; n++) {
-		uint8_t *slot = p->ring + (size_t)p->next * RING_FRAME;
+		uint8_t *slot = ring_slot(p, 0);
 		struct tpacket2_hdr *h = (void *)slot;
 
-		if (!(__atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
+		if (!slot_is_full(slot))
 			break;
 		ring_frame(slot, h, each, ctx);
 		__atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-		p->next = (p->next + 1) % RING_FRAMES;
+		p->next = (p->next + 1) % PACKET_RING;
 	}
 	return n > 0 ? n : socket_error(p->fd);
 }

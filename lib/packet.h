@@ -49,6 +49,11 @@ int packet_fd(const struct packet *p);
  */
 int packet_receive(struct packet *p, void (*each)(void *ctx, const struct frame *f), void *ctx);
 
+/* Are more than n frames waiting in the ring (n less than PACKET_RING)? False where there is none.
+ */
+#define PACKET_RING 2048
+bool packet_behind(const struct packet *p, unsigned n);
+
 /*
  * Queues a whole frame (copied; at most PACKET_SEND_MAX bytes) and sends the queue when it is
  * full. packet_flush() sends what is queued; returns the number of frames that could not be sent

@@ -208,7 +208,7 @@ is "$(ctl -j status | json '[isinstance(d["warnings"], list), all(set(w) == {"co
 like "$(ctl status)" 'eth0' "status, for people"
 is "$(ctl -j stats | json '[sorted(d), sorted(d["uplink"]), all(set(i) >= {"received", "answered", "announced", "dropped"}
 	for i in list(d["uplink"].values()) + list(d["vif"].values())), list(d["kernel"])]')" \
-	'[["kernel", "uplink", "vif"], ["eth0"], true, ["unlisted", "other"]]' "stats -j"
+	'[["kernel", "uplink", "vif"], ["eth0"], true, ["unlisted", "other", "overload"]]' "stats -j"
 like "$(ctl stats)" 'eth0' "stats, for people"
 
 # reload

@@ -159,6 +159,29 @@ static void test_room(void **state)
 	filter_close(f);
 }
 
+/* An interface that is behind: nothing passes from there (in a test run, the loopback), and from
+ * others as before. */
+static void test_shed(void **state)
+{
+	struct filter *f = filter_make(0);
+	struct prefix p = P(TARGET);
+
+	(void)state;
+	filter_add(f, &p);
+	for (uint32_t n = 10; n < 16; n++)
+		filter_shed(f, n, true);
+	assert_true(passes(f, frames[0].bytes, frames[0].len));
+	filter_shed(f, 1, true);
+	assert_false(passes(f, frames[0].bytes, frames[0].len));
+	assert_int_equal(filter_status(f).overload, 1);
+	assert_int_equal(filter_status(f).unlisted, 0);
+	filter_shed(f, 1, false);
+	assert_true(passes(f, frames[0].bytes, frames[0].len));
+	for (uint32_t n = 10; n < 16; n++)
+		filter_shed(f, n, false);
+	filter_close(f);
+}
+
 /* A filter that is not there. */
 static void test_none(void **state)
 {
@@ -167,6 +190,7 @@ static void test_none(void **state)
 	(void)state;
 	filter_add(NULL, &p);
 	filter_del(NULL, &p);
+	filter_shed(NULL, 1, true);
 	assert_int_equal(filter_fd(NULL), -1);
 	assert_int_equal(filter_status(NULL).limit, 0);
 	filter_close(NULL);
@@ -179,6 +203,7 @@ int main(void)
 		cmocka_unit_test(test_in_step),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_shed),
 		cmocka_unit_test(test_none),
 	};
 	char why[FILTER_WHY_MAX];
