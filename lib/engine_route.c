@@ -238,7 +238,7 @@ void entry_evaluate_all(struct engine *e, uint64_t now)
 void engine_route_done(
 	struct engine *e, uint64_t now, bool add, const struct route *r, int err, const char *text)
 {
-	struct listed *en = table_find(e->table, &r->dst);
+	struct listed *en;
 	struct route ours;
 	char dst[ADDR_TEXT_MAX];
 
@@ -251,6 +251,7 @@ void engine_route_done(
 				text);
 		return;
 	}
+	en = table_find(e->table, &r->dst);
 	if (!en || !en->guest || en->route != ROUTE_OURS)
 		return;
 	ours = route_installed(e, en);

@@ -29,6 +29,8 @@ struct nl_change {
 	struct nl_change_item *queue;
 	size_t head, count, room;
 	bool flushing;
+	bool parallel; /* worth trying: IPv4 routes are added one at a time, however many send them
+			*/
 };
 
 int nl_change_open(int family, struct nl_change **ret)
@@ -38,6 +40,8 @@ int nl_change_open(int family, struct nl_change **ret)
 
 	for (unsigned i = 0; i < 2 && err == 0; i++)
 		err = nl_lane_open(family, &c->lanes[i]);
+	if (err == 0)
+		c->parallel = family == AF_INET6;
 	if (err < 0) {
 		nl_change_close(c);
 		return err;
@@ -193,7 +197,8 @@ static void items_run(
 	struct half second = {c->lanes[1], items + n / 2, n - n / 2, ret + n / 2};
 	pthread_t thread;
 
-	if (n < PARALLEL_MIN || !independent(items, n) || thread_start(&thread, &second) != 0) {
+	if (!c->parallel || n < PARALLEL_MIN || !independent(items, n) ||
+		thread_start(&thread, &second) != 0) {
 		nl_lane_run(c->lanes[0], items, n, ret);
 		return;
 	}
