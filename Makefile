@@ -95,6 +95,9 @@ $(B)/sbin/ndproxyctl: $(patsubst %.c,$(B)/%.o,$(wildcard ctl/*.c)) $(B)/libproxy
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+$(B)/bench/gen: $(patsubst %.c,$(B)/%.o,$(wildcard bench/*.c))
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lm
+
 .SECONDARY:
 .SECONDEXPANSION:
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $$(call codec_of,$$*) $(B)/libproxy.a

@@ -1,0 +1,236 @@
+/*
+ * flow: see flow.h.
+ *
+ * Which question an answer belongs to: answers come in the order of the questions, whatever is
+ * lost in between, so the next question of that target that has had no answer is the one, and
+ * those skipped on the way there are lost. A responder that changed the order would show up as
+ * stray answers.
+ */
+#include "flow.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "port.h"
+
+#define ASKED_MAX (1U << 21)
+#define READ_MAX  256  /* answers looked at between two batches */
+#define QUIET     0.03 /* seconds without an answer: there will be none */
+#define DRAIN_MAX 3.0  /* seconds; nobody answers for longer */
+
+struct asked {
+	uint32_t index;
+	uint32_t time; /* since the window's start, in units of TIME_UNIT ns */
+};
+#define TIME_UNIT 8
+
+static struct asked asked[ASKED_MAX];
+static uint32_t asked_first, asked_end; /* free running */
+static uint64_t random_state = 0x9e3779b97f4a7c15;
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+double flow_now(void)
+{
+	return (double)now_ns() * 1e-9;
+}
+
+/* xorshift64*; the same targets in every run */
+static uint32_t random_below(uint32_t n)
+{
+	random_state ^= random_state >> 12;
+	random_state ^= random_state << 25;
+	random_state ^= random_state >> 27;
+	return (uint32_t)(((random_state * 0x2545f4914f6cdd1d) >> 32) * n >> 32);
+}
+
+/* Seconds that a CPU has been idle. Where ticks stop on an idle CPU, which is the rule, the kernel
+ * measures that by its clock and not by ticks; it shows hundredths. */
+static double cpu_idle(int cpu)
+{
+	char line[256], name[16];
+	unsigned long long idle = 0, iowait = 0;
+	FILE *f = fopen("/proc/stat", "re");
+
+	if (!f)
+		return 0;
+	snprintf(name, sizeof(name), "cpu%d ", cpu);
+	while (fgets(line, sizeof(line), f))
+		if (strncmp(line, name, strlen(name)) == 0) {
+			sscanf(line, "%*s %*u %*u %*u %llu %llu", &idle, &iowait);
+			break;
+		}
+	fclose(f);
+	return (double)(idle + iowait) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static unsigned bucket_of(uint64_t ns)
+{
+	unsigned octave;
+
+	if (ns < FLOW_STEPS)
+		return (unsigned)ns;
+	octave = 63U - (unsigned)__builtin_clzll(ns) - 7;
+	ns = (ns >> octave) - FLOW_STEPS + (uint64_t)(octave + 1) * FLOW_STEPS;
+	return ns < FLOW_BUCKETS ? (unsigned)ns : FLOW_BUCKETS - 1;
+}
+
+static double bucket_us(unsigned bucket)
+{
+	unsigned octave = bucket / FLOW_STEPS, step = bucket % FLOW_STEPS;
+
+	if (octave == 0)
+		return step * 1e-3;
+	return (double)((uint64_t)(FLOW_STEPS + step) << (octave - 1)) * 1e-3;
+}
+
+static void ask(const struct wire *w, unsigned slot, bool listed, uint64_t time)
+{
+	uint32_t index = random_below(listed ? w->count : UNLISTED_COUNT);
+
+	wire_ask(w, port_buffer(slot), listed, index);
+	if (!listed)
+		return;
+	if (asked_end - asked_first == ASKED_MAX)
+		asked_first++;
+	asked[asked_end++ % ASKED_MAX] = (struct asked){index, (uint32_t)(time / TIME_UNIT)};
+}
+
+static void answer_seen(const struct wire *w, const struct answer *a, uint64_t time,
+	uint64_t deadline, struct flow *f)
+{
+	const char *why = NULL;
+	uint32_t index = 0;
+
+	switch (wire_check(w, a->frame, a->len, a->csum_ok, &index, &why)) {
+	case VERDICT_OTHER: return;
+	case VERDICT_WRONG:
+		f->wrong++;
+		f->why = f->why ? f->why : why;
+		return;
+	case VERDICT_GOOD: break;
+	}
+	for (uint32_t i = asked_first; i != asked_end; i++) {
+		struct asked *q = &asked[i % ASKED_MAX];
+
+		if (q->index != index)
+			continue;
+		asked_first = i + 1;
+		f->latency[bucket_of(time - (uint64_t)q->time * TIME_UNIT)]++;
+		if (time <= deadline)
+			f->answered++;
+		else
+			f->late++;
+		return;
+	}
+	f->stray++;
+}
+
+/* Returns whether there was any. */
+static bool answers_read(const struct wire *w, uint64_t start, uint64_t deadline, struct flow *f)
+{
+	struct answer a;
+	unsigned n = 0;
+
+	for (; n < READ_MAX && port_next(&a); n++)
+		answer_seen(w, &a, now_ns() - start, deadline, f);
+	return n > 0;
+}
+
+static void answers_drain(const struct wire *w, uint64_t start, uint64_t deadline, struct flow *f)
+{
+	uint64_t quiet = deadline, now;
+
+	do {
+		now = now_ns() - start;
+		if (answers_read(w, start, deadline, f))
+			quiet = now;
+	} while (now < deadline || (now - quiet < QUIET * 1e9 && now - deadline < DRAIN_MAX * 1e9));
+}
+
+static uint64_t due(double rate, uint64_t time, uint64_t sent)
+{
+	uint64_t total = (uint64_t)(rate * (double)time * 1e-9) + (rate > 0);
+
+	return total > sent ? total - sent : 0;
+}
+
+/* The batch that the clock asks for, listed and unlisted in turn as far as both are due. */
+static unsigned batch_fill(
+	const struct wire *w, const struct flow_plan *plan, uint64_t time, struct flow *f)
+{
+	uint64_t hits = due(plan->hits, time, f->hits), flood = due(plan->flood, time, f->flood);
+	unsigned n = 0;
+
+	while (n < PORT_BATCH && hits + flood > 0) {
+		bool listed = hits > 0 && (flood == 0 || n % 2 == 0);
+
+		ask(w, n++, listed, time);
+		if (listed) {
+			hits--;
+			f->hits++;
+		} else {
+			flood--;
+			f->flood++;
+		}
+	}
+	return n;
+}
+
+int flow_run(const struct wire *w, const struct flow_plan *plan, struct flow *ret)
+{
+	uint64_t start, time, end = (uint64_t)(plan->seconds * 1e9);
+	double idle = cpu_idle(plan->host_cpu), idle_from = flow_now();
+
+	memset(ret, 0, sizeof(*ret));
+	asked_first = asked_end = 0;
+	port_overrun();
+	start = now_ns();
+	for (time = 0; time < end; time = now_ns() - start) {
+		unsigned n = batch_fill(w, plan, time, ret);
+
+		if (n > 0) {
+			int refused = port_send(n);
+
+			if (refused < 0)
+				return refused;
+			ret->refused += (uint64_t)refused;
+		}
+		answers_read(w, start, UINT64_MAX, ret);
+	}
+	ret->seconds = (double)time * 1e-9;
+	idle = cpu_idle(plan->host_cpu) - idle;
+	ret->busy = flow_now() - idle_from - idle;
+	answers_drain(w, start, time + (uint64_t)(plan->grace * 1e9), ret);
+	ret->overrun = port_overrun();
+	return 0;
+}
+
+double flow_loss(const struct flow *f)
+{
+	return f->hits ? 1 - (double)f->answered / (double)f->hits : 0;
+}
+
+double flow_percentile(const struct flow *f, double share)
+{
+	uint64_t total = 0, sum = 0;
+
+	for (unsigned i = 0; i < FLOW_BUCKETS; i++)
+		total += f->latency[i];
+	for (unsigned i = 0; i < FLOW_BUCKETS; i++) {
+		sum += f->latency[i];
+		if (sum > 0 && (double)sum >= share * (double)total)
+			return bucket_us(i);
+	}
+	return 0;
+}

@@ -1,0 +1,315 @@
+/*
+ * gen: asks and checks: the requester of the benchmark, one run of one mode, one line of JSON.
+ * bench.py starts it; by hand it is of use where somebody makes one thing faster.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "flow.h"
+#include "port.h"
+#include "wire.h"
+
+#define LOSS_MAX   0.001 /* of a rate that counts as sustained */
+#define NOISE_MAX  0.05  /* a window that lost less than this is tried once more */
+#define STEP_MIN   1.015 /* the search ends at this ratio between what went and what did not */
+#define SEARCH_MAX 24    /* windows */
+#define RATE_MAX   3e6
+#define RATE_MIN   100.0
+#define KEPT_UP    0.98   /* a generator that sent less of what it should was itself too slow */
+#define WAIT_STEP  500000 /* ns between two questions of `wait` */
+
+struct run {
+	const char *mode, *ifname;
+	struct wire wire;
+	double rate, flood, seconds, grace;
+	int cpu, host_cpu;
+};
+
+static struct flow flow;
+
+static _Noreturn void die(const char *what, const char *why)
+{
+	fprintf(stderr, "gen: %s: %s\n", what, why);
+	exit(2);
+}
+
+static void flow_must(const struct run *r, double hits, double flood)
+{
+	struct flow_plan plan = {hits, flood, r->seconds, r->grace, r->host_cpu};
+	int err = flow_run(&r->wire, &plan, &flow);
+
+	if (err < 0)
+		die("send", strerror(-err));
+}
+
+/* What all modes print; the caller closes the brace. */
+static void print_flow(const struct run *r)
+{
+	uint64_t all = flow.hits + flow.flood;
+
+	printf("{\"mode\": \"%s\", \"seconds\": %.3f, \"hits\": %llu, \"flood\": %llu, "
+	       "\"sent_per_s\": %.0f, \"answered\": %llu, \"answered_per_s\": %.0f, "
+	       "\"late\": %llu, \"refused\": %llu, \"overrun\": %llu, \"loss\": %.6f, "
+	       "\"busy\": %.3f, \"cpu_per_100k_sent\": %.4f, \"cpu_per_100k\": %.4f, "
+	       "\"p50_us\": %.2f, \"p99_us\": %.2f, \"wrong\": %llu, \"stray\": %llu",
+		r->mode, flow.seconds, (unsigned long long)flow.hits,
+		(unsigned long long)flow.flood, (double)all / flow.seconds,
+		(unsigned long long)flow.answered, (double)flow.answered / flow.seconds,
+		(unsigned long long)flow.late, (unsigned long long)flow.refused,
+		(unsigned long long)flow.overrun, flow_loss(&flow), flow.busy,
+		all ? flow.busy / (double)all * 1e5 : 0,
+		flow.answered ? flow.busy / (double)flow.answered * 1e5 : 0,
+		flow_percentile(&flow, 0.5), flow_percentile(&flow, 0.99),
+		(unsigned long long)flow.wrong, (unsigned long long)flow.stray);
+	if (flow.why)
+		printf(", \"why\": \"%s\"", flow.why);
+}
+
+static bool flow_right(void)
+{
+	return flow.wrong == 0 && flow.stray == 0;
+}
+
+static bool kept_up(double rate)
+{
+	return (double)flow.hits >= KEPT_UP * rate * flow.seconds;
+}
+
+/* One window of a search. A hiccup of the machine is no limit of a responder: a near miss is
+ * tried again. */
+static bool sustained(const struct run *r, double rate)
+{
+	flow_must(r, rate, 0);
+	if (flow_loss(&flow) >= LOSS_MAX && flow_loss(&flow) < NOISE_MAX && flow_right())
+		flow_must(r, rate, 0);
+	return flow_loss(&flow) < LOSS_MAX;
+}
+
+/* Most per second: doubling, or halving, from the given rate, then bisecting in ratios. */
+static bool mode_search(const struct run *r)
+{
+	double low = 0, high = 0, rate = r->rate;
+	bool limited = false;
+	unsigned windows = 0;
+
+	while (windows++ < SEARCH_MAX && rate >= RATE_MIN) {
+		bool good = sustained(r, rate);
+
+		if (!flow_right())
+			break;
+		if (good && !kept_up(rate)) {
+			low = (double)flow.hits / flow.seconds;
+			limited = true;
+			break;
+		}
+		if (good)
+			low = rate;
+		else
+			high = rate;
+		if (low == 0)
+			rate = high / 2;
+		else if (high == 0)
+			rate = fmin(low * 2, RATE_MAX);
+		else if (high / low < STEP_MIN)
+			break;
+		else
+			rate = sqrt(low * high);
+	}
+	print_flow(r);
+	printf(", \"rate\": %.0f, \"windows\": %u, \"generator_limited\": %s}\n", low, windows,
+		limited ? "true" : "false");
+	return flow_right();
+}
+
+static bool mode_rate(const struct run *r)
+{
+	flow_must(r, r->rate, r->flood);
+	print_flow(r);
+	printf(", \"rate\": %.0f, \"kept_up\": %s}\n", r->rate,
+		kept_up(r->rate) ? "true" : "false");
+	return flow_right();
+}
+
+static bool mode_overload(const struct run *r)
+{
+	flow_must(r, 2 * r->rate, 0);
+	print_flow(r);
+	printf(", \"rate\": %.0f, \"offered\": %.2f, \"goodput\": %.4f, \"kept_up\": %s}\n",
+		r->rate, (double)flow.hits / flow.seconds / r->rate,
+		(double)flow.answered / flow.seconds / r->rate,
+		kept_up(2 * r->rate) ? "true" : "false");
+	return flow_right();
+}
+
+/* Asks for the last target until there is an answer; tells when, by CLOCK_MONOTONIC. */
+static bool mode_wait(const struct run *r)
+{
+	double from = flow_now();
+	const char *why = NULL;
+
+	while (flow_now() - from < r->seconds) {
+		struct answer a;
+		uint32_t index;
+		double sent = flow_now();
+
+		wire_ask(&r->wire, port_buffer(0), true, r->wire.count - 1);
+		port_send(1);
+		while (flow_now() - sent < WAIT_STEP * 1e-9)
+			if (port_next(&a) && wire_check(&r->wire, a.frame, a.len, a.csum_ok, &index,
+						     &why) == VERDICT_GOOD) {
+				printf("{\"mode\": \"wait\", \"answered_at\": %.6f, \"wrong\": 0, "
+				       "\"stray\": 0}\n",
+					flow_now());
+				return true;
+			}
+	}
+	printf("{\"mode\": \"wait\", \"answered_at\": null, \"wrong\": 0, \"stray\": 0, \"why\": "
+	       "\"%s\"}\n",
+		why ? why : "silence");
+	return false;
+}
+
+static const struct {
+	const char *name;
+	bool (*run)(const struct run *r);
+} modes[] = {
+	{"search", mode_search},
+	{"rate", mode_rate},
+	{"overload", mode_overload},
+	{"wait", mode_wait},
+};
+
+static const char usage[] =
+	"usage: gen [OPTION...] MODE\n"
+	"modes: search    most questions a second with a loss below 0.1 %, from --rate on\n"
+	"       rate      --rate for listed targets, with --flood for unlisted ones meanwhile\n"
+	"       overload  twice --rate\n"
+	"       wait      asks for the last target until it is answered, at most --seconds\n"
+	"  --if IF --proto ndp|arp --host-mac MAC --addr ADDRESS   of the requester\n"
+	"  --first ADDRESS --count N    the listed targets\n"
+	"  --unlisted ADDRESS           the first of 2^20 unlisted ones\n"
+	"  --source ADDRESS             an advertisement may come from (twice at most; default: "
+	"any)\n"
+	"  --flags N                    of an advertisement, exactly (default 0x40: solicited)\n"
+	"  --rate N --flood N           questions a second (100000, 0)\n"
+	"  --seconds S --grace S        a window's length (1), and how late an answer counts "
+	"(0.01)\n"
+	"  --cpu N --host-cpu N         ours (1), and whose idle time is told (0)\n";
+
+static const struct option options[] = {
+	{"if", required_argument, NULL, 'i'},
+	{"proto", required_argument, NULL, 'p'},
+	{"host-mac", required_argument, NULL, 'm'},
+	{"addr", required_argument, NULL, 'a'},
+	{"first", required_argument, NULL, 't'},
+	{"count", required_argument, NULL, 'n'},
+	{"unlisted", required_argument, NULL, 'u'},
+	{"source", required_argument, NULL, 's'},
+	{"flags", required_argument, NULL, 'f'},
+	{"rate", required_argument, NULL, 'r'},
+	{"flood", required_argument, NULL, 'F'},
+	{"seconds", required_argument, NULL, 'S'},
+	{"grace", required_argument, NULL, 'g'},
+	{"cpu", required_argument, NULL, 'c'},
+	{"host-cpu", required_argument, NULL, 'C'},
+	{NULL, 0, NULL, 0},
+};
+
+static void parse_addr(const char *text, uint8_t ret[16])
+{
+	if (inet_pton(strchr(text, ':') ? AF_INET6 : AF_INET, text, ret) != 1)
+		die(text, "not an address");
+}
+
+static void parse_mac(const char *text, uint8_t ret[6])
+{
+	if (sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &ret[0], &ret[1], &ret[2], &ret[3],
+		    &ret[4], &ret[5]) != 6)
+		die(text, "not a MAC");
+}
+
+static double parse_number(const char *text)
+{
+	char *end;
+	double n = strtod(text, &end);
+
+	if (end == text || *end || n < 0)
+		die(text, "not a number");
+	return n;
+}
+
+static void parse_option(int c, const char *arg, struct run *r)
+{
+	struct wire *w = &r->wire;
+
+	switch (c) {
+	case 'i': r->ifname = arg; break;
+	case 'p': w->arp = strcmp(arg, "arp") == 0; break;
+	case 'm': parse_mac(arg, w->host_mac); break;
+	case 'a': parse_addr(arg, w->addr); break;
+	case 't': parse_addr(arg, w->first); break;
+	case 'n': w->count = (uint32_t)parse_number(arg); break;
+	case 'u': parse_addr(arg, w->unlisted); break;
+	case 's':
+		if (w->nsources == WIRE_SOURCES)
+			die(arg, "too many sources");
+		parse_addr(arg, w->sources[w->nsources++]);
+		break;
+	case 'f': w->flags = (uint8_t)parse_number(arg); break;
+	case 'r': r->rate = parse_number(arg); break;
+	case 'F': r->flood = parse_number(arg); break;
+	case 'S': r->seconds = parse_number(arg); break;
+	case 'g': r->grace = parse_number(arg); break;
+	case 'c': r->cpu = (int)parse_number(arg); break;
+	case 'C': r->host_cpu = (int)parse_number(arg); break;
+	default: fputs(usage, stderr); exit(2);
+	}
+}
+
+static void run_prepare(struct run *r)
+{
+	uint8_t frame[WIRE_FRAME_MAX];
+	cpu_set_t cpus;
+	int err;
+
+	CPU_ZERO(&cpus);
+	CPU_SET((size_t)r->cpu, &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus) < 0)
+		die("CPU", strerror(errno));
+	err = port_open(r->ifname, r->wire.arp, r->wire.mac);
+	if (err < 0)
+		die(r->ifname, strerror(-err));
+	port_template(frame, wire_template(&r->wire, frame));
+}
+
+int main(int argc, char **argv)
+{
+	struct run r = {.ifname = "eth0",
+		.rate = 100000,
+		.seconds = 1,
+		.grace = 0.01,
+		.cpu = 1,
+		.wire = {.count = 1, .flags = 0x40}};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		parse_option(c, optarg, &r);
+	if (optind != argc - 1 || r.wire.count == 0) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	r.mode = argv[optind];
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (strcmp(r.mode, modes[i].name) == 0) {
+			run_prepare(&r);
+			return modes[i].run(&r) ? 0 : 1;
+		}
+	die(r.mode, "no such mode");
+}
