@@ -122,6 +122,7 @@ def main():
     for name in names:
         if name not in table:
             raise lab.BenchError(f"no responder called {name}")
+    only_one = lab.alone()
     lab.enter()
     guess = dict.fromkeys(names, 200000)
     found = []
@@ -132,6 +133,7 @@ def main():
                 guess[name] = got["search"]["rate"]
             found.append({"round": number + 1, "name": name, **got})
             show(name, got)
+    only_one.close()
     if args.json:
         with open(args.json, "w", encoding="ascii") as f:
             json.dump(found, f, indent=1)

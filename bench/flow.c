@@ -4,11 +4,11 @@
  * Which question an answer belongs to: answers come in the order of the questions, whatever is
  * lost in between, so the next question of that target that has had no answer is the one, and
  * those skipped on the way there are lost. A responder that changed the order would show up as
- * stray answers.
+ * stray answers, and so would one that answers twice.
  */
 #include "flow.h"
 
-#include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +17,11 @@
 
 #include "port.h"
 
-#define ASKED_MAX (1U << 21)
-#define READ_MAX  256  /* answers looked at between two batches */
-#define QUIET     0.03 /* seconds without an answer: there will be none */
-#define DRAIN_MAX 3.0  /* seconds; nobody answers for longer */
+#define ASKED_MAX  (1U << 21)
+#define READ_MAX   256       /* answers looked at between two batches */
+#define BEHIND_MAX 1000000   /* ns; what is due for longer is not sent: see batch_due() */
+#define QUIET      150000000 /* ns without an answer: there will be none */
+#define DRAIN_MAX  3.0e9     /* ns; nobody answers for longer */
 
 struct asked {
 	uint32_t index;
@@ -30,6 +31,7 @@ struct asked {
 
 static struct asked asked[ASKED_MAX];
 static uint32_t asked_first, asked_end; /* free running */
+static uint64_t owed;                   /* answers that earlier windows are still without */
 static uint64_t random_state = 0x9e3779b97f4a7c15;
 
 static uint64_t now_ns(void)
@@ -133,7 +135,10 @@ static void answer_seen(const struct wire *w, const struct answer *a, uint64_t t
 			f->late++;
 		return;
 	}
-	f->stray++;
+	if (owed > 0)
+		owed--;
+	else
+		f->stray++;
 }
 
 /* Returns whether there was any. */
@@ -149,13 +154,16 @@ static bool answers_read(const struct wire *w, uint64_t start, uint64_t deadline
 
 static void answers_drain(const struct wire *w, uint64_t start, uint64_t deadline, struct flow *f)
 {
-	uint64_t quiet = deadline, now;
+	uint64_t seen = deadline, now;
 
 	do {
 		now = now_ns() - start;
 		if (answers_read(w, start, deadline, f))
-			quiet = now;
-	} while (now < deadline || (now - quiet < QUIET * 1e9 && now - deadline < DRAIN_MAX * 1e9));
+			seen = now;
+		if (f->answered + f->late >= f->hits)
+			return;
+	} while (now < deadline || (now - seen < QUIET && (double)(now - deadline) < DRAIN_MAX));
+	owed += f->hits - f->answered - f->late;
 }
 
 static uint64_t due(double rate, uint64_t time, uint64_t sent)
@@ -165,22 +173,42 @@ static uint64_t due(double rate, uint64_t time, uint64_t sent)
 	return total > sent ? total - sent : 0;
 }
 
-/* The batch that the clock asks for, listed and unlisted in turn as far as both are due. */
-static unsigned batch_fill(
-	const struct wire *w, const struct flow_plan *plan, uint64_t time, struct flow *f)
+struct batch {
+	uint64_t time;    /* since the window's start */
+	uint64_t skipped; /* of it, what was not made up for */
+	uint64_t hits, flood;
+};
+
+/*
+ * What the clock asks for. A generator that was kept from its CPU does not throw at the responder
+ * all that it has missed, which would be its own burst and not the rate that it is to send: it
+ * goes on from where it is, and has sent less.
+ */
+static void batch_due(struct batch *b, const struct flow_plan *plan, const struct flow *f)
 {
-	uint64_t hits = due(plan->hits, time, f->hits), flood = due(plan->flood, time, f->flood);
+	double behind;
+
+	b->hits = due(plan->hits, b->time - b->skipped, f->hits);
+	b->flood = due(plan->flood, b->time - b->skipped, f->flood);
+	behind = (double)(b->hits + b->flood) / (plan->hits + plan->flood) * 1e9;
+	if (behind > BEHIND_MAX && b->hits + b->flood > PORT_BATCH)
+		b->skipped += (uint64_t)behind;
+}
+
+/* Listed and unlisted in turn as far as both are due. */
+static unsigned batch_fill(const struct wire *w, struct batch *b, struct flow *f)
+{
 	unsigned n = 0;
 
-	while (n < PORT_BATCH && hits + flood > 0) {
-		bool listed = hits > 0 && (flood == 0 || n % 2 == 0);
+	while (n < PORT_BATCH && b->hits + b->flood > 0) {
+		bool listed = b->hits > 0 && (b->flood == 0 || n % 2 == 0);
 
-		ask(w, n++, listed, time);
+		ask(w, n++, listed, b->time);
 		if (listed) {
-			hits--;
+			b->hits--;
 			f->hits++;
 		} else {
-			flood--;
+			b->flood--;
 			f->flood++;
 		}
 	}
@@ -189,16 +217,19 @@ static unsigned batch_fill(
 
 int flow_run(const struct wire *w, const struct flow_plan *plan, struct flow *ret)
 {
-	uint64_t start, time, end = (uint64_t)(plan->seconds * 1e9);
+	uint64_t start, end = (uint64_t)(plan->seconds * 1e9);
 	double idle = cpu_idle(plan->host_cpu), idle_from = flow_now();
+	struct batch b = {.skipped = 0};
 
 	memset(ret, 0, sizeof(*ret));
 	asked_first = asked_end = 0;
 	port_overrun();
 	start = now_ns();
-	for (time = 0; time < end; time = now_ns() - start) {
-		unsigned n = batch_fill(w, plan, time, ret);
+	for (b.time = 0; b.time < end; b.time = now_ns() - start) {
+		unsigned n;
 
+		batch_due(&b, plan, ret);
+		n = batch_fill(w, &b, ret);
 		if (n > 0) {
 			int refused = port_send(n);
 
@@ -208,10 +239,10 @@ int flow_run(const struct wire *w, const struct flow_plan *plan, struct flow *re
 		}
 		answers_read(w, start, UINT64_MAX, ret);
 	}
-	ret->seconds = (double)time * 1e-9;
+	ret->seconds = (double)b.time * 1e-9;
 	idle = cpu_idle(plan->host_cpu) - idle;
-	ret->busy = flow_now() - idle_from - idle;
-	answers_drain(w, start, time + (uint64_t)(plan->grace * 1e9), ret);
+	ret->busy = fmax(flow_now() - idle_from - idle, 0);
+	answers_drain(w, start, b.time + (uint64_t)(plan->grace * 1e9), ret);
 	ret->overrun = port_overrun();
 	return 0;
 }

@@ -17,9 +17,14 @@
 #include "wire.h"
 
 #define LOSS_MAX   0.001 /* of a rate that counts as sustained */
-#define NOISE_MAX  0.05  /* a window that lost less than this is tried once more */
+#define NOISE_MAX  0.05  /* a window that lost less than this is tried again */
+#define TRIES      3     /* of a window */
 #define STEP_MIN   1.015 /* the search ends at this ratio between what went and what did not */
-#define SEARCH_MAX 24    /* windows */
+#define STEP_AGAIN 1.1   /* and goes on from there by this where it did go */
+#define AGAIN_MAX  2     /* so many times */
+#define SEARCH_MAX 30    /* steps */
+#define SLOW_MAX   3     /* of them with a generator that did not keep up: it is the limit */
+#define SETTLE     0.02  /* s, for answers to whoever asked before us */
 #define RATE_MAX   3e6
 #define RATE_MIN   100.0
 #define KEPT_UP    0.98   /* a generator that sent less of what it should was itself too slow */
@@ -28,7 +33,7 @@
 struct run {
 	const char *mode, *ifname;
 	struct wire wire;
-	double rate, flood, seconds, grace;
+	double rate, flood, seconds, grace, step;
 	int cpu, host_cpu;
 };
 
@@ -82,49 +87,84 @@ static bool kept_up(double rate)
 	return (double)flow.hits >= KEPT_UP * rate * flow.seconds;
 }
 
-/* One window of a search. A hiccup of the machine is no limit of a responder: a near miss is
- * tried again. */
-static bool sustained(const struct run *r, double rate)
+enum outcome { OUTCOME_GOOD, OUTCOME_LOST, OUTCOME_SLOW };
+
+/*
+ * One step of a search. A hiccup of the machine is no limit of a responder: a near miss is tried
+ * again. SLOW: nothing was lost, but the generator sent less than it should.
+ */
+static enum outcome sustained(const struct run *r, double rate)
 {
-	flow_must(r, rate, 0);
-	if (flow_loss(&flow) >= LOSS_MAX && flow_loss(&flow) < NOISE_MAX && flow_right())
+	enum outcome o = OUTCOME_LOST;
+
+	for (unsigned i = 0; i < TRIES; i++) {
 		flow_must(r, rate, 0);
-	return flow_loss(&flow) < LOSS_MAX;
+		if (!flow_right())
+			return OUTCOME_LOST;
+		if (flow_loss(&flow) < LOSS_MAX && kept_up(rate))
+			return OUTCOME_GOOD;
+		if (flow_loss(&flow) >= NOISE_MAX)
+			return OUTCOME_LOST;
+		o = flow_loss(&flow) < LOSS_MAX ? OUTCOME_SLOW : OUTCOME_LOST;
+	}
+	return o;
 }
 
-/* Most per second: doubling, or halving, from the given rate, then bisecting in ratios. */
+struct search {
+	double low, high; /* what went, and what did not; 0: nothing yet */
+	double step;
+	unsigned steps, again, slow;
+	struct flow best;
+};
+
+/* Where to go on, or 0: found. */
+static double search_next(struct search *s)
+{
+	if (s->low == 0)
+		return s->high / s->step >= RATE_MIN ? s->high / s->step : 0;
+	if (s->high == 0)
+		return s->low < RATE_MAX ? fmin(s->low * s->step, RATE_MAX) : 0;
+	if (s->high / s->low > STEP_MIN)
+		return sqrt(s->low * s->high);
+	/* what did not go, perhaps by a disturbance, and long ago, gets another chance */
+	if (s->again++ == AGAIN_MAX)
+		return 0;
+	s->step = STEP_AGAIN;
+	return s->high;
+}
+
+/* Most per second: in steps from the given rate until it is between two, then bisecting. */
 static bool mode_search(const struct run *r)
 {
-	double low = 0, high = 0, rate = r->rate;
-	bool limited = false;
-	unsigned windows = 0;
+	static struct search s;
+	double rate = r->rate;
 
-	while (windows++ < SEARCH_MAX && rate >= RATE_MIN) {
-		bool good = sustained(r, rate);
+	s.step = r->step;
+	while (s.steps++ < SEARCH_MAX && rate > 0 && s.slow < SLOW_MAX) {
+		enum outcome o = sustained(r, rate);
 
 		if (!flow_right())
 			break;
-		if (good && !kept_up(rate)) {
-			low = (double)flow.hits / flow.seconds;
-			limited = true;
-			break;
+		if (o == OUTCOME_LOST) {
+			s.again = rate == s.high ? AGAIN_MAX : s.again;
+			s.high = rate;
+			/* a disturbance the other way round: what once went no longer does */
+			s.low = s.low < rate ? s.low : 0;
+		} else {
+			s.slow += o == OUTCOME_SLOW;
+			if (o == OUTCOME_SLOW)
+				rate = (double)flow.hits / flow.seconds;
+			s.low = fmax(s.low, rate);
+			s.high = s.high > rate ? s.high : 0;
+			s.best = flow;
 		}
-		if (good)
-			low = rate;
-		else
-			high = rate;
-		if (low == 0)
-			rate = high / 2;
-		else if (high == 0)
-			rate = fmin(low * 2, RATE_MAX);
-		else if (high / low < STEP_MIN)
-			break;
-		else
-			rate = sqrt(low * high);
+		rate = search_next(&s);
 	}
+	if (flow_right())
+		flow = s.best;
 	print_flow(r);
-	printf(", \"rate\": %.0f, \"windows\": %u, \"generator_limited\": %s}\n", low, windows,
-		limited ? "true" : "false");
+	printf(", \"rate\": %.0f, \"steps\": %u, \"generator_limited\": %s}\n", s.low, s.steps,
+		s.slow == SLOW_MAX ? "true" : "false");
 	return flow_right();
 }
 
@@ -199,6 +239,7 @@ static const char usage[] =
 	"any)\n"
 	"  --flags N                    of an advertisement, exactly (default 0x40: solicited)\n"
 	"  --rate N --flood N           questions a second (100000, 0)\n"
+	"  --step N                     of a search, from --rate on (2)\n"
 	"  --seconds S --grace S        a window's length (1), and how late an answer counts "
 	"(0.01)\n"
 	"  --cpu N --host-cpu N         ours (1), and whose idle time is told (0)\n";
@@ -215,6 +256,7 @@ static const struct option options[] = {
 	{"flags", required_argument, NULL, 'f'},
 	{"rate", required_argument, NULL, 'r'},
 	{"flood", required_argument, NULL, 'F'},
+	{"step", required_argument, NULL, 'e'},
 	{"seconds", required_argument, NULL, 'S'},
 	{"grace", required_argument, NULL, 'g'},
 	{"cpu", required_argument, NULL, 'c'},
@@ -265,6 +307,7 @@ static void parse_option(int c, const char *arg, struct run *r)
 	case 'f': w->flags = (uint8_t)parse_number(arg); break;
 	case 'r': r->rate = parse_number(arg); break;
 	case 'F': r->flood = parse_number(arg); break;
+	case 'e': r->step = fmax(parse_number(arg), STEP_MIN); break;
 	case 'S': r->seconds = parse_number(arg); break;
 	case 'g': r->grace = parse_number(arg); break;
 	case 'c': r->cpu = (int)parse_number(arg); break;
@@ -289,11 +332,21 @@ static void run_prepare(struct run *r)
 	port_template(frame, wire_template(&r->wire, frame));
 }
 
+static void settle(void)
+{
+	double from = flow_now();
+	struct answer a;
+
+	while (flow_now() - from < SETTLE)
+		port_next(&a);
+}
+
 int main(int argc, char **argv)
 {
 	struct run r = {.ifname = "eth0",
 		.rate = 100000,
 		.seconds = 1,
+		.step = 2,
 		.grace = 0.01,
 		.cpu = 1,
 		.wire = {.count = 1, .flags = 0x40}};
@@ -309,6 +362,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (strcmp(r.mode, modes[i].name) == 0) {
 			run_prepare(&r);
+			if (modes[i].run != mode_wait)
+				settle();
 			return modes[i].run(&r) ? 0 : 1;
 		}
 	die(r.mode, "no such mode");

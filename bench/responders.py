@@ -98,7 +98,7 @@ class Ndppd(Responder):
 class Npd6(Responder):
     """One prefix; no list of the targets that were asked for."""
 
-    flags = ROUTER | SOLICITED | OVERRIDE
+    flags = ROUTER | SOLICITED
 
     def start(self):
         conf = self.file("conf", f"prefix = {NDP_PREFIX}\ninterface = eth0\nlisttype = none\n"
