@@ -23,6 +23,7 @@
 #define STEP_AGAIN 1.1   /* and goes on from there by this where it did go */
 #define AGAIN_MAX  2     /* so many times */
 #define SEARCH_MAX 30    /* steps */
+#define SEARCH_S   8.0   /* s, after which no further step begins */
 #define SLOW_MAX   3     /* of them with a generator that did not keep up: it is the limit */
 #define SETTLE     0.02  /* s, for answers to whoever asked before us */
 #define RATE_MAX   3e6
@@ -57,19 +58,19 @@ static void flow_must(const struct run *r, double hits, double flood)
 /* What all modes print; the caller closes the brace. */
 static void print_flow(const struct run *r)
 {
-	uint64_t all = flow.hits + flow.flood;
+	uint64_t all = flow.hits + flow.flood, received = all - flow.refused;
 
 	printf("{\"mode\": \"%s\", \"seconds\": %.3f, \"hits\": %llu, \"flood\": %llu, "
 	       "\"sent_per_s\": %.0f, \"answered\": %llu, \"answered_per_s\": %.0f, "
 	       "\"late\": %llu, \"refused\": %llu, \"overrun\": %llu, \"loss\": %.6f, "
-	       "\"busy\": %.3f, \"cpu_per_100k_sent\": %.4f, \"cpu_per_100k\": %.4f, "
+	       "\"busy\": %.3f, \"cpu_per_100k_received\": %.4f, \"cpu_per_100k\": %.4f, "
 	       "\"p50_us\": %.2f, \"p99_us\": %.2f, \"wrong\": %llu, \"stray\": %llu",
 		r->mode, flow.seconds, (unsigned long long)flow.hits,
 		(unsigned long long)flow.flood, (double)all / flow.seconds,
 		(unsigned long long)flow.answered, (double)flow.answered / flow.seconds,
 		(unsigned long long)flow.late, (unsigned long long)flow.refused,
 		(unsigned long long)flow.overrun, flow_loss(&flow), flow.busy,
-		all ? flow.busy / (double)all * 1e5 : 0,
+		received ? flow.busy / (double)received * 1e5 : 0,
 		flow.answered ? flow.busy / (double)flow.answered * 1e5 : 0,
 		flow_percentile(&flow, 0.5), flow_percentile(&flow, 0.99),
 		(unsigned long long)flow.wrong, (unsigned long long)flow.stray);
@@ -137,12 +138,13 @@ static double search_next(struct search *s)
 static bool mode_search(const struct run *r)
 {
 	static struct search s;
-	double rate = r->rate;
+	double rate = r->rate, until = flow_now() + SEARCH_S;
 
 	s.step = r->step;
-	while (s.steps++ < SEARCH_MAX && rate > 0 && s.slow < SLOW_MAX) {
+	while (s.steps < SEARCH_MAX && rate > 0 && s.slow < SLOW_MAX && flow_now() < until) {
 		enum outcome o = sustained(r, rate);
 
+		s.steps++;
 		if (!flow_right())
 			break;
 		if (o == OUTCOME_LOST) {
