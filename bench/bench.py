@@ -20,7 +20,7 @@ MODES = {"search": 5.0, "cpu": 1.7, "latency": 1.2, "unlisted": 3.0, "mixed": 2.
          "loading": 0.0, "batch": 0.0}
 QUICK = ("nothing", "kernel-1", "ndppd", "npd6", "ndproxyd-1", "ndproxyd-1k", "ndproxyd-1M",
          "nothing-arp", "kernel-arp-1", "arpproxyd-1", "arpproxyd-100k")
-SETUP = 0.7     # seconds for the lab, and for a responder to start and to stop
+SETUP = 1.0  # seconds for the lab, and for a responder to start and to stop
 PER_MILLION = {"start": 8.0, "loading": 14.0}
 BATCH_SECONDS = 4.0
 
@@ -88,6 +88,7 @@ class Run:
             self.gen("wait", seconds=60)
 
     def go(self):
+        self.got["machine"] = {"busy": lab.busy()}
         lab.up()
         try:
             self.start()
@@ -178,7 +179,16 @@ def select(args, table):
     return names
 
 
+def check_machine():
+    """What would otherwise be told in a roundabout way, and late."""
+    if os.geteuid() != 0:
+        raise lab.BenchError("it makes namespaces, and needs root")
+    if not {lab.HOST_CPU, lab.REQUESTER_CPU} <= os.sched_getaffinity(0):
+        raise lab.BenchError("it needs two CPUs, one for whoever answers and one for the questions")
+
+
 def measure(args):
+    check_machine()
     table = responders.known(args.programs)
     names = select(args, table)
     only_one = lab.alone()

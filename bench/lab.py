@@ -139,6 +139,19 @@ def down():
         run("ip", "netns", "del", node)
 
 
+def busy(seconds=0.3):
+    """What share of the host's CPU something else takes, in percent: for while nothing is
+    measured."""
+    def idle():
+        with open("/proc/stat", encoding="ascii") as f:
+            words = next(line.split() for line in f if line.startswith(f"cpu{HOST_CPU} "))
+        return (int(words[4]) + int(words[5])) / os.sysconf("SC_CLK_TCK")
+
+    before, since = idle(), time.monotonic()
+    time.sleep(seconds)
+    return max(0.0, 100 * (1 - (idle() - before) / (time.monotonic() - since)))
+
+
 def wait_for(what, condition, seconds=10.0, step=0.01):
     """Until condition() is true; what it gave."""
     end = time.monotonic() + seconds

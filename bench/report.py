@@ -123,14 +123,21 @@ def notes(found):
     return "Not measured:\n\n" + "\n".join(lines) if lines else ""
 
 
+def heading(found):
+    m = found["machine"]
+    busy = [run["machine"]["busy"] for run in found["runs"] if "machine" in run]
+    return (f"{m['cpu']}, {m['cpus']} CPUs, {m['kernel']}. Rounds: {found['rounds']}; medians, and "
+            "in parentheses from least to most. Before each measurement the host's CPU was busy "
+            f"with other things for {statistics.median(busy):.0f} % of the time, at most "
+            f"{max(busy):.0f} %.")
+
+
 def text(found):
     """All of it, as Markdown."""
-    m = found["machine"]
     main = [row(found, name, COLUMNS) for name in names(found)]
     large = [row(found, name, LOADING) for name in names(found)
              if values(found, name, ("loading", "start_s"))]
-    parts = [f"{m['cpu']}, {m['cpus']} CPUs, {m['kernel']}. Rounds: {found['rounds']}; medians, "
-             "and in parentheses from least to most.",
+    parts = [heading(found),
              markdown(["", "addresses"] + [c[0] for c in COLUMNS], main)]
     if large:
         parts.append(markdown(["loading", "addresses"] + [c[0] for c in LOADING], large))
