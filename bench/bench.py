@@ -136,7 +136,8 @@ def measure_all(args, table, names):
             run.go()
             took[name] = time.monotonic() - since
             guess[name] = run.got.get("search", {}).get("rate") or guess[name]
-            found.append({"round": number, "name": name, "errors": run.errors, **run.got})
+            found.append({"round": number, "name": name, "errors": run.errors,
+                          "took": took[name], **run.got})
             print(report.line(number, name, found[-1]), flush=True)
     return found
 
@@ -191,7 +192,7 @@ def measure(args):
     check_machine()
     table = responders.known(args.programs)
     names = select(args, table)
-    only_one = lab.alone()
+    only_one, began = lab.alone(), time.monotonic()
     print(f"bench: {len(names)} responders, rounds: {args.rounds}, about "
           f"{estimate(args, table, names) / 60:.1f} minutes; nothing of this machine is touched",
           flush=True)
@@ -199,6 +200,7 @@ def measure(args):
     found = {"machine": report.machine(), "rounds": args.rounds,
              "runs": measure_all(args, table, names)}
     only_one.close()
+    print(f"bench: took {(time.monotonic() - began) / 60:.1f} minutes")
     with open(args.json, "w", encoding="ascii") as f:
         json.dump(found, f, indent=1)
     return found

@@ -2,7 +2,7 @@
 
 import statistics
 
-import report
+from figures import markdown, names, values
 
 CPU, RATE = ("cpu", "cpu_per_100k"), ("search", "rate")
 P50, GOODPUT = ("latency", "p50_us"), ("overload", "goodput")
@@ -22,10 +22,10 @@ class Goal:
 
     def measured(self, found):
         """By round: a ratio is that of two runs which were close to each other."""
-        own = report.values(found, self.name, self.where)
+        own = values(found, self.name, self.where)
         if not self.to:
             return [v * self.factor for v in own.values()]
-        other = report.values(found, self.to, self.where)
+        other = values(found, self.to, self.where)
         return [v / other[n] for n, v in own.items() if other.get(n)]
 
     def verdict(self, value):
@@ -94,10 +94,10 @@ def text(found):
     """A table for each daemon of which anything was measured."""
     parts = []
     for daemon, kernel, nothing in FAMILIES:
-        if not any(name.startswith(daemon) for name in report.names(found)):
+        if not any(name.startswith(daemon) for name in names(found)):
             continue
         rows = [g.row(found) for g in of_rates(daemon, kernel, nothing) + of_loading(daemon)]
         met = sum(r[3] == "met" for r in rows)
-        parts.append(report.markdown([daemon, "measured", "goal", ""], rows) +
+        parts.append(markdown([daemon, "measured", "goal", ""], rows) +
                      f"\n\n{met} of {len(rows)} met.")
     return "\n\n".join(parts)

@@ -7,9 +7,11 @@ import subprocess
 
 import goals
 import lab
+from figures import markdown, names, split, values
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 MISSING = "–"
+OFFERED_MIN = 1.9  # an overload that the generator made less of is told
 
 # title, where it stands, factor, digits
 COLUMNS = (
@@ -31,7 +33,6 @@ LOADING = (
 )
 NAMES = {"nothing": "nothing listens (ND)", "nothing-arp": "nothing listens (ARP)",
          "kernel": "kernel, proxy_ndp", "kernel-arp": "kernel, proxy_arp"}
-ADDRESSES = {"1": 1, "1k": 1000, "10k": 10000, "100k": 100000, "1M": 1000000}
 
 
 def machine():
@@ -44,21 +45,6 @@ def machine():
                 break
     return {"cpu": model or platform.machine(), "cpus": os.cpu_count(),
             "kernel": f"{platform.system()} {platform.release()}"}
-
-
-def split(name):
-    """Kind and number of addresses of a responder's name."""
-    kind, _, size = name.rpartition("-")
-    if size in ADDRESSES:
-        return kind, ADDRESSES[size]
-    return name, None
-
-
-def values(found, name, where):
-    """One figure of a responder, by round, as far as it was measured."""
-    group, key = where
-    return {run["round"]: run[group][key] for run in found["runs"]
-            if run["name"] == name and key in run.get(group, {})}
 
 
 def cell(got, factor, digits):
@@ -84,15 +70,6 @@ def line(number, name, run):
     return " ".join(words)
 
 
-def names(found):
-    return list(dict.fromkeys(run["name"] for run in found["runs"]))
-
-
-def markdown(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" + "--:|" * (len(head) - 1)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
-
-
 def row(found, name, columns):
     kind, count = split(name)
     addresses = f"{count:,}" if count else "a prefix" if kind in ("ndppd", "npd6") else MISSING
@@ -102,6 +79,9 @@ def row(found, name, columns):
         if where[0] == "search" and any(values(found, name, ("search", "generator_limited"))
                                         .values()):
             text = "≥ " + text
+        offered = values(found, name, ("overload", "offered"))
+        if where[0] == "overload" and offered and min(offered.values()) < OFFERED_MIN:
+            text += f" of ×{min(offered.values()):.1f}"
         cells.append(text)
     return [NAMES.get(kind, kind), addresses] + cells
 
@@ -125,11 +105,14 @@ def notes(found):
 
 def heading(found):
     m = found["machine"]
-    busy = [run["machine"]["busy"] for run in found["runs"] if "machine" in run]
+    busy = [run["machine"]["busy"] for run in found["runs"] if "machine" in run] or [0]
+    floods = {n: run["flood"]["sent_per_s"] for n, run in enumerate(found["runs"])
+              if "flood" in run}
+    flood = f" Floods: {cell(floods, 1e-3, 0)} thousand a second." if floods else ""
     return (f"{m['cpu']}, {m['cpus']} CPUs, {m['kernel']}. Rounds: {found['rounds']}; medians, and "
             "in parentheses from least to most. Before each measurement the host's CPU was busy "
             f"with other things for {statistics.median(busy):.0f} % of the time, at most "
-            f"{max(busy):.0f} %.")
+            f"{max(busy):.0f} %.{flood}")
 
 
 def text(found):

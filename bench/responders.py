@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 
+import figures
 import lab
 
 NDP_FIRST, NDP_PREFIX = "2001:db8::1:0:0:0", "2001:db8:0:0:1::/80"
@@ -187,7 +188,7 @@ class Ours(Responder):
 
 def known(programs):
     """All of them by name, in the order of the table."""
-    sizes = {"1": 1, "1k": 1000, "10k": 10000, "100k": 100000, "1M": 1000000}
+    sizes = figures.ADDRESSES
     table = [Nobody("nothing")]
     table += [Kernel("kernel-" + s, count=sizes[s]) for s in ("1", "1k", "10k")]
     table += [Ndppd("ndppd", count=100000), Npd6("npd6", count=100000)]
