@@ -152,7 +152,7 @@ def series(found, kind, where, factor):
     return lines
 
 
-CHART = """set terminal svg size 1000,420 font "sans,12" background rgb "white"
+CHART = """set terminal svg size 1000,440 noenhanced font "sans,12" background rgb "white"
 set output OUT
 set multiplot layout 1,2
 set logscale x
@@ -166,9 +166,9 @@ set key below maxrows 3
 PANELS = (("most answers a second, thousands", ("search", "rate"), 1e-3, ""),
           ("answered at twice that rate, % of it", ("overload", "goodput"), 100,
            "set arrow from graph 0, first 60 to graph 1, first 60 nohead dt 2 lc rgb '#888888'\n"))
-STYLES = {"kernel": "lc rgb '#888888' pt 7 dt 1", "kernel-arp": "lc rgb '#888888' pt 6 dt 2",
+STYLES = {"kernel": "lc rgb '#555555' pt 7", "kernel-arp": "lc rgb '#bbbbbb' pt 7",
           "ndppd": "lc rgb '#d08000' pt 9", "npd6": "lc rgb '#8040c0' pt 11",
-          "ndproxyd": "lc rgb '#0060c0' pt 5 lw 2", "arpproxyd": "lc rgb '#00a060' pt 4 lw 2 dt 2"}
+          "ndproxyd": "lc rgb '#0060c0' pt 5 lw 2", "arpproxyd": "lc rgb '#00a060' pt 5 lw 2"}
 
 
 def chart(path, found):
@@ -182,8 +182,6 @@ def chart(path, found):
                 continue
             script += "\n".join([f"$d{number} << EOD"] + lines + ["EOD", ""])
             how = "yerrorlines" if len(lines) > 1 else "yerrorbars"
-            if how == "yerrorbars":
-                style = style.replace(" dt 2", "").replace(" dt 1", "")
             plots.append(f"$d{number} using 1:2:3:4 with {how} {style} "
                          f"title '{NAMES.get(kind, kind)}'")
         if plots:
