@@ -11,6 +11,8 @@ from figures import markdown, names, split, values
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 MISSING = "–"
+QUIET_MAX = 5  # percent of the host's CPU that others may take
+NOT_QUIET = "**The machine was not quiet: these figures say little.**"
 OFFERED_MIN = 1.9  # an overload that the generator made less of is told
 
 # title, where it stands, factor, digits
@@ -112,7 +114,8 @@ def heading(found):
     return (f"{m['cpu']}, {m['cpus']} CPUs, {m['kernel']}. Rounds: {found['rounds']}; medians, and "
             "in parentheses from least to most. Before each measurement the host's CPU was busy "
             f"with other things for {statistics.median(busy):.0f} % of the time, at most "
-            f"{max(busy):.0f} %.{flood}")
+            f"{max(busy):.0f} %.{flood}" +
+            (f"\n\n{NOT_QUIET}" if statistics.median(busy) > QUIET_MAX else ""))
 
 
 def text(found):
