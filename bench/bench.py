@@ -55,22 +55,26 @@ class Run:
 
     def cpu(self):
         rate = min(self.args.cpu_rate, 0.8 * (self.rate() or self.args.cpu_rate))
-        self.got["cpu"] = self.gen("rate", rate=rate, seconds=self.args.cpu_window)
+        self.got["cpu"] = self.gen("rate", rate=rate, seconds=self.args.cpu_window, windows=3,
+                                   best="cpu")
 
     def latency(self):
-        self.got["latency"] = self.gen("rate", rate=20000, seconds=1)
+        self.got["latency"] = self.gen("rate", rate=20000, seconds=0.3, windows=3,
+                                       best="latency")
 
     def unlisted(self):
         self.got["unlisted"] = self.gen("rate", rate=0, flood=self.args.cpu_rate,
-                                        seconds=self.args.cpu_window)
-        self.got["flood"] = self.gen("rate", rate=0, flood=self.args.flood, seconds=1)
+                                        seconds=self.args.cpu_window, windows=3, best="cpu")
+        self.got["flood"] = self.gen("rate", rate=0, flood=self.args.flood, seconds=0.4,
+                                     windows=2, best="cpu")
 
     def mixed(self):
-        self.got["mixed"] = self.gen("rate", rate=5000, flood=self.args.flood, seconds=2)
+        self.got["mixed"] = self.gen("rate", rate=5000, flood=self.args.flood, seconds=1, windows=2)
 
     def overload(self):
         if self.rate():
-            self.got["overload"] = self.gen("overload", rate=self.rate(), seconds=1)
+            self.got["overload"] = self.gen("overload", rate=self.rate(), seconds=0.5,
+                                            windows=2)
 
     def loading(self):
         self.got["loading"].update(loading.reload(self.args, self.who))
@@ -152,7 +156,7 @@ def parse():
     p.add_argument("--build", default=os.path.join(TOP, "build"))
     p.add_argument("--programs", default="", help="where the daemons are; default: BUILD/sbin")
     p.add_argument("--window", type=float, default=0.4, help="seconds of a step of the search")
-    p.add_argument("--cpu-window", type=float, default=1.5)
+    p.add_argument("--cpu-window", type=float, default=0.5)
     p.add_argument("--cpu-rate", type=float, default=100000)
     p.add_argument("--flood", type=float, default=800000)
     p.add_argument("--json", default="", help="all that was found; default: BUILD/bench/found.json")

@@ -21,6 +21,7 @@
 #define READ_MAX   256       /* answers looked at between two batches */
 #define BEHIND_MAX 1000000   /* ns; what is due for longer is not sent: see batch_due() */
 #define QUIET      150000000 /* ns without an answer: there will be none */
+#define WAKE       200000    /* ns */
 #define DRAIN_MAX  3.0e9     /* ns; nobody answers for longer */
 
 struct asked {
@@ -56,23 +57,41 @@ static uint32_t random_below(uint32_t n)
 	return (uint32_t)(((random_state * 0x2545f4914f6cdd1d) >> 32) * n >> 32);
 }
 
-/* Seconds that a CPU has been idle. Where ticks stop on an idle CPU, which is the rule, the kernel
- * measures that by its clock and not by ticks; it shows hundredths. */
-static double cpu_idle(int cpu)
+/* From a file, the line that begins with `name` behind the line that begins with `section`. */
+static bool line_find(const char *path, const char *section, const char *name, char line[256])
 {
-	char line[256], name[16];
-	unsigned long long idle = 0, iowait = 0;
-	FILE *f = fopen("/proc/stat", "re");
+	FILE *f = fopen(path, "re");
+	bool inside = !section, found = false;
 
 	if (!f)
-		return 0;
-	snprintf(name, sizeof(name), "cpu%d ", cpu);
-	while (fgets(line, sizeof(line), f))
-		if (strncmp(line, name, strlen(name)) == 0) {
-			sscanf(line, "%*s %*u %*u %*u %llu %llu", &idle, &iowait);
-			break;
-		}
+		return false;
+	while (!found && fgets(line, 256, f)) {
+		inside = inside || strncmp(line, section, strlen(section)) == 0;
+		found = inside && strncmp(line, name, strlen(name)) == 0;
+	}
 	fclose(f);
+	return found;
+}
+
+/*
+ * Seconds that a CPU has been idle. Where ticks stop on an idle CPU, which is the rule, the kernel
+ * measures that by its clock and not by ticks: /proc/timer_list has it in nanoseconds, up to when
+ * the CPU last woke up (so see that it has), /proc/stat in hundredths of a second.
+ */
+static double cpu_idle(int cpu)
+{
+	char line[256], section[32], name[16];
+	unsigned long long idle = 0, iowait = 0;
+
+	snprintf(section, sizeof(section), "cpu: %d\n", cpu);
+	if (line_find("/proc/timer_list", section, "  .idle_sleeptime", line) &&
+		sscanf(line, "%*s : %llu", &idle) == 1 &&
+		line_find("/proc/timer_list", section, "  .iowait_sleeptime", line) &&
+		sscanf(line, "%*s : %llu", &iowait) == 1)
+		return (double)(idle + iowait) * 1e-9;
+	snprintf(name, sizeof(name), "cpu%d ", cpu);
+	if (line_find("/proc/stat", NULL, name, line))
+		sscanf(line, "%*s %*u %*u %*u %llu %llu", &idle, &iowait);
 	return (double)(idle + iowait) / (double)sysconf(_SC_CLK_TCK);
 }
 
@@ -166,6 +185,18 @@ static void answers_drain(const struct wire *w, uint64_t start, uint64_t deadlin
 	owed += f->hits - f->answered - f->late;
 }
 
+/* The host's CPU gets a frame that nobody answers, and time enough to wake up and see it. */
+static double host_idle(const struct wire *w, int cpu)
+{
+	uint64_t from = now_ns();
+
+	wire_ask(w, port_buffer(0), false, 0);
+	port_send(1);
+	while (now_ns() - from < WAKE)
+		continue;
+	return cpu_idle(cpu);
+}
+
 static uint64_t due(double rate, uint64_t time, uint64_t sent)
 {
 	uint64_t total = (uint64_t)(rate * (double)time * 1e-9) + (rate > 0);
@@ -218,7 +249,7 @@ static unsigned batch_fill(const struct wire *w, struct batch *b, struct flow *f
 int flow_run(const struct wire *w, const struct flow_plan *plan, struct flow *ret)
 {
 	uint64_t start, end = (uint64_t)(plan->seconds * 1e9);
-	double idle = cpu_idle(plan->host_cpu), idle_from = flow_now();
+	double idle = host_idle(w, plan->host_cpu), idle_from = flow_now();
 	struct batch b = {.skipped = 0};
 
 	memset(ret, 0, sizeof(*ret));
@@ -240,7 +271,7 @@ int flow_run(const struct wire *w, const struct flow_plan *plan, struct flow *re
 		answers_read(w, start, UINT64_MAX, ret);
 	}
 	ret->seconds = (double)b.time * 1e-9;
-	idle = cpu_idle(plan->host_cpu) - idle;
+	idle = host_idle(w, plan->host_cpu) - idle;
 	ret->busy = fmax(flow_now() - idle_from - idle, 0);
 	answers_drain(w, start, b.time + (uint64_t)(plan->grace * 1e9), ret);
 	ret->overrun = port_overrun();
