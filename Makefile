@@ -24,6 +24,8 @@ CHECK_PACKAGES = $(DEMO_PACKAGES) libcmocka-dev perl python3 python3-scapy iputi
 	libnet1 libpcap0.8 tcpdump libcap2-bin
 LINT_PACKAGES = $(BUILD_PACKAGES) clang-format shellcheck mandoc
 FUZZ_PACKAGES = $(BUILD_PACKAGES) clang libclang-rt-dev
+# the other proxies among them: without a configuration their services do nothing
+BENCH_PACKAGES = $(BUILD_PACKAGES) iproute2 procps util-linux python3 gnuplot-nox ndppd npd6
 
 # SAN=1 builds everything under the address and undefined-behaviour sanitizers, beside the other.
 SAN ?=
@@ -60,8 +62,8 @@ DAEMONS = ndproxyd arpproxyd
 UNIT_TESTS = $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 PROGRAMS = $(B)/sbin/ndproxyd $(B)/sbin/arpproxyd $(B)/sbin/ndproxyctl $(B)/sbin/arpproxyctl
 
-.PHONY: all help demo check unit lint deps-build deps-demo deps-check deps-lint deps-fuzz install \
-	uninstall clean fuzz fuzz-replay dist
+.PHONY: all help demo check unit lint bench deps-build deps-demo deps-check deps-lint deps-fuzz \
+	deps-bench install uninstall clean fuzz fuzz-replay dist
 all: $(PROGRAMS)
 
 help:
@@ -70,6 +72,8 @@ help:
 	@echo 'make check     builds, and runs all tests; as root it first installs what it needs'
 	@echo 'make lint      formatting, shell scripts, man pages, and who may use whom in lib/'
 	@echo 'make fuzz      fuzzes the codecs for FUZZ_TIME seconds (60)'
+	@echo 'make bench     as root: both daemons beside the kernel, ndppd and npd6, in a quarter of an hour;'
+	@echo '               QUICK=1: in three minutes, and not everybody. See bench/README.md'
 	@echo 'make deps-build  installs (as root) or names the Debian packages to build with'
 	@echo 'make install   DESTDIR, PREFIX (/usr/local), SBINDIR, MANDIR, SYSCONFDIR (/etc; built in),'
 	@echo '               UNITDIR (/lib/systemd/system), TMPFILESDIR, SYSUSERSDIR; uninstall: the same'
@@ -119,6 +123,9 @@ $(B)/sbin/ndproxyctl: $(patsubst %.c,$(B)/%.o,$(wildcard ctl/*.c)) $(B)/libproxy
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+$(B)/bench/gen: $(patsubst %.c,$(B)/%.o,$(wildcard bench/*.c))
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lm
+
 .SECONDARY:
 .SECONDEXPANSION:
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $$(call codec_of,$$*) $(B)/libproxy.a
@@ -133,7 +140,8 @@ deps-demo: need = $(DEMO_PACKAGES)
 deps-check: need = $(CHECK_PACKAGES)
 deps-lint: need = $(LINT_PACKAGES)
 deps-fuzz: need = $(FUZZ_PACKAGES)
-deps-build deps-demo deps-check deps-lint deps-fuzz:
+deps-bench: need = $(BENCH_PACKAGES)
+deps-build deps-demo deps-check deps-lint deps-fuzz deps-bench:
 	@tests/deps.sh $(need)
 
 # --- tests ---
@@ -176,6 +184,15 @@ fuzz: deps-fuzz
 			-artifact_prefix=tests/fuzz/$$codec/crash- build-fuzz/$$codec \
 			tests/fuzz/$$codec || exit 1; \
 	done
+
+# A quick run leaves what is committed as it is.
+BENCH_RESULT = $(if $(QUICK),$(B)/bench,bench)
+bench: deps-bench
+	@$(MAKE) --no-print-directory all $(B)/bench/gen
+	$(if $(QUICK),$(Q)cp bench/README.md $(B)/bench/README.md)
+	@/usr/bin/python3 -B bench/bench.py --build $(B) --readme $(BENCH_RESULT)/README.md \
+		--chart $(BENCH_RESULT)/chart.svg $(if $(QUICK),--quick) \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
 
 lint: deps-lint
 	@tests/lint.sh

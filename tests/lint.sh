@@ -8,7 +8,7 @@ complain() {
 	failed=1
 }
 
-mapfile -t sources < <(find lib ctl ndproxyd arpproxyd tests -name '*.[ch]' ! -name ndp_frames.h ! -name arp_frames.h)
+mapfile -t sources < <(find lib ctl ndproxyd arpproxyd bench tests -name '*.[ch]' ! -name ndp_frames.h ! -name arp_frames.h)
 clang-format --dry-run -Werror "${sources[@]}" || complain "clang-format -i would change the above"
 
 mapfile -t scripts < <(grep -rlE '^#!/bin/(ba)?sh' tests etc .ci packaging 2>/dev/null)
