@@ -160,7 +160,7 @@ def parse():
     p.add_argument("--cpu-rate", type=float, default=100000)
     p.add_argument("--flood", type=float, default=800000)
     p.add_argument("--json", default="", help="all that was found; default: BUILD/bench/found.json")
-    p.add_argument("--again", action="store_true", help="measure nothing, report what that file has")
+    p.add_argument("--again", action="store_true", help="measure nothing: report that file")
     p.add_argument("--readme", default="", help="the file whose table is written anew")
     p.add_argument("--chart", default="", help="the SVG to draw")
     p.add_argument("--list", action="store_true")

@@ -20,7 +20,7 @@
 #define STEP_AGAIN 1.1   /* and goes on from there by this where it did go */
 #define AGAIN_MAX  2     /* so many times */
 #define SEARCH_MAX 30    /* steps */
-#define SEARCH_S   8.0   /* s, after which no further step begins */
+#define SEARCH_S   6.0   /* s, after which no further step begins */
 #define SLOW_MAX   3     /* of them with a generator that did not keep up: it is the limit */
 #define SETTLE     0.02  /* s, for answers to whoever asked before us */
 #define RATE_MAX   3e6

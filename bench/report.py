@@ -120,11 +120,13 @@ def heading(found):
 
 def text(found):
     """All of it, as Markdown."""
-    main = [row(found, name, COLUMNS) for name in names(found)]
+    main = [row(found, name, COLUMNS) for name in names(found)
+            if any(values(found, name, c[1]) for c in COLUMNS)]
     large = [row(found, name, LOADING) for name in names(found)
              if values(found, name, ("loading", "start_s"))]
-    parts = [heading(found),
-             markdown(["", "addresses"] + [c[0] for c in COLUMNS], main)]
+    parts = [heading(found)]
+    if main:
+        parts.append(markdown(["", "addresses"] + [c[0] for c in COLUMNS], main))
     if large:
         parts.append(markdown(["loading", "addresses"] + [c[0] for c in LOADING], large))
     parts += [batches(found), "### Goals", goals.text(found), notes(found)]

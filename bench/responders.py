@@ -163,7 +163,7 @@ class Ours(Responder):
         return time.monotonic()
 
     def stop(self):
-        """A million routes would otherwise go with the namespace, which takes the kernel minutes."""
+        """A million routes that go with the namespace would take the kernel minutes."""
         self.halt()
         if self.kept:
             self.ip("route", "flush", "proto", "168")
