@@ -40,8 +40,7 @@ struct nl {
 	uint8_t protocol;
 	struct mnl_socket *events;
 	struct nl_change *change;
-	uint32_t seq;   /* of the last dump */
-	bool elsewhere; /* during the dump of all tables: those dumped already are passed over */
+	uint32_t seq;                                                   /* of the last dump */
 	void (*proxy)(void *ctx, const struct addr *a, uint32_t index); /* during nl_proxies() */
 	void *proxy_ctx;
 	_Alignas(struct nlmsghdr) uint8_t buf[NL_BUFFER_SIZE];
@@ -121,8 +120,6 @@ static void route_present(void *ctx, const struct route *r)
 {
 	const struct nl *n = ctx;
 
-	if (n->elsewhere && (r->table == n->table || r->table == RT_TABLE_MAIN))
-		return;
 	n->handler.route(n->handler.ctx, r, true);
 }
 
@@ -165,7 +162,7 @@ static void message_handle(struct nl *n, const struct nlmsghdr *h)
 }
 
 /* Strict checking wants the header of the very type, and the rest zero (K05). */
-static struct nlmsghdr *dump_request(struct nl *n, uint16_t type, uint32_t table, uint8_t protocol)
+static struct nlmsghdr *dump_request(struct nl *n, uint16_t type)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(n->buf);
 	struct ifaddrmsg *ifa;
@@ -192,9 +189,6 @@ static struct nlmsghdr *dump_request(struct nl *n, uint16_t type, uint32_t table
 	case RTM_GETROUTE:
 		rtm = mnl_nlmsg_put_extra_header(h, sizeof(*rtm));
 		rtm->rtm_family = (uint8_t)n->family;
-		rtm->rtm_protocol = protocol;
-		if (table)
-			mnl_attr_put_u32(h, RTA_TABLE, table);
 		break;
 	}
 	return h;
@@ -227,9 +221,9 @@ static int dump_read(struct nl *n, int len, bool *interrupted)
 }
 
 /* Returns 0, -EINTR where the dump was interrupted, or another -errno. */
-static int dump(struct nl *n, struct mnl_socket *s, uint16_t type, uint32_t table, uint8_t protocol)
+static int dump(struct nl *n, struct mnl_socket *s, uint16_t type)
 {
-	const struct nlmsghdr *request = dump_request(n, type, table, protocol);
+	const struct nlmsghdr *request = dump_request(n, type);
 	bool interrupted = false;
 	int more;
 
@@ -242,8 +236,6 @@ static int dump(struct nl *n, struct mnl_socket *s, uint16_t type, uint32_t tabl
 			return len == -EAGAIN ? -ETIMEDOUT : len;
 		more = dump_read(n, len, &interrupted);
 	} while (more > 0);
-	if (type == RTM_GETROUTE && more == -ENOENT)
-		more = 0; /* a table that nobody has put anything into */
 	return more == 0 && interrupted ? -EINTR : more;
 }
 
@@ -254,17 +246,13 @@ static int dump_all(struct nl *n)
 
 	if (err < 0)
 		return err;
-	err = dump(n, s, RTM_GETLINK, 0, 0);
+	err = dump(n, s, RTM_GETLINK);
 	if (err == 0)
-		err = dump(n, s, RTM_GETADDR, 0, 0);
+		err = dump(n, s, RTM_GETADDR);
+	/* Of all tables: there may be routes of ours that an earlier configuration left in others.
+	 * One for each table, and one for ours in all, would have a million of ours twice. */
 	if (err == 0)
-		err = dump(n, s, RTM_GETROUTE, RT_TABLE_MAIN, 0);
-	if (err == 0 && n->table != RT_TABLE_MAIN)
-		err = dump(n, s, RTM_GETROUTE, n->table, 0);
-	n->elsewhere = true; /* ours that an earlier configuration left in other tables */
-	if (err == 0)
-		err = dump(n, s, RTM_GETROUTE, 0, n->protocol);
-	n->elsewhere = false;
+		err = dump(n, s, RTM_GETROUTE);
 	mnl_socket_close(s);
 	return err;
 }
@@ -293,7 +281,7 @@ int nl_proxies(
 		return err;
 	n->proxy = each;
 	n->proxy_ctx = ctx;
-	err = dump(n, s, RTM_GETNEIGH, 0, 0);
+	err = dump(n, s, RTM_GETNEIGH);
 	n->proxy = NULL;
 	mnl_socket_close(s);
 	return err == -EINTR ? 0 : err; /* a change meanwhile: what is missed is seen next time */
