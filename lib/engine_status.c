@@ -68,6 +68,8 @@ static void warn_entry(const struct out *o, const struct listed *en)
 {
 	char text[ADDR_TEXT_MAX];
 
+	if (en->silent == REASON_ANSWERED)
+		return;
 	prefix_format(&en->prefix, text);
 	if (en->silent == REASON_N10 && en->guest->uplink && covers_gateway(en))
 		warn(o, "N10", "%s of guest \"%s\" is not answered: a gateway of the host is in it",
