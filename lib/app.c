@@ -341,7 +341,7 @@ static int run(struct app *a, const struct options *o)
 int app_main(const struct codec *codec, int argc, char **argv)
 {
 	struct options o = {0};
-	struct wiring w = {0};
+	struct wiring w = {.hearing = -1};
 	struct app a = {.codec = codec,
 		.conf_path = o.conf,
 		.socket_path = o.socket,

@@ -11,11 +11,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "host.h"
 
 #define FD_RESERVE          16
+#define HEARD_MAX           16     /* listeners that are heard at a time outside the loop */
+#define PAUSE_MS            2      /* between two pauses that are made use of */
 #define MODERATION_RATE     50000  /* frames a second from which on turns are spaced ... */
 #define MODERATION_INTERVAL 200e-6 /* ... by this many seconds */
 #define SHED_FROM           384    /* frames that wait */
@@ -148,6 +149,9 @@ static int listener_open(struct app *a, struct iface *i)
 		return r;
 	}
 	i->listener = l;
+	/* closing the descriptor takes it out again */
+	epoll_ctl(a->wiring->hearing, EPOLL_CTL_ADD, packet_fd(l->packet),
+		&(struct epoll_event){.events = EPOLLIN, .data.ptr = l});
 	ev_io_init(&l->io, on_readable, packet_fd(l->packet), EV_READ);
 	l->io.data = l;
 	ev_io_start(a->wiring->loop, &l->io);
@@ -222,39 +226,41 @@ void listen_flush(struct app *a)
 	}
 }
 
-struct hearing {
-	struct app *a;
-	int epoll;
-};
-
-static void hear_each(void *ctx, struct iface *i)
+/* Outside the loop: frames are answered, and nothing else happens. */
+static void hear_all(struct app *a, const struct epoll_event *events, int n)
 {
-	const struct hearing *h = ctx;
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = i->listener};
-	const struct listener *l = i->listener;
-
-	if (l)
-		epoll_ctl(h->epoll, EPOLL_CTL_ADD, packet_fd(l->packet), &event);
+	for (int i = 0; i < n; i++)
+		if (events[i].data.ptr)
+			hear(events[i].data.ptr);
+	listen_flush(a);
 }
 
 void listen_until(struct app *a, int fd)
 {
-	struct hearing h = {a, epoll_create1(EPOLL_CLOEXEC)};
-	struct epoll_event event = {.events = EPOLLIN};
-	bool over = h.epoll < 0 || epoll_ctl(h.epoll, EPOLL_CTL_ADD, fd, &event) < 0;
+	struct epoll_event events[HEARD_MAX], done = {.events = EPOLLIN};
+	bool over = epoll_ctl(a->wiring->hearing, EPOLL_CTL_ADD, fd, &done) < 0;
 
-	if (!over)
-		engine_ifaces(a->engine, hear_each, &h);
 	while (!over) {
-		int n = epoll_wait(h.epoll, &event, 1, -1);
+		int n = epoll_wait(a->wiring->hearing, events, HEARD_MAX, -1);
 
-		over = n < 0 ? errno != EINTR : n == 1 && !event.data.ptr;
-		if (n == 1 && !over)
-			hear(event.data.ptr);
-		listen_flush(a);
+		over = n < 0 && errno != EINTR;
+		for (int i = 0; i < n; i++)
+			over |= !events[i].data.ptr;
+		hear_all(a, events, n);
 	}
-	if (h.epoll >= 0)
-		close(h.epoll);
+	epoll_ctl(a->wiring->hearing, EPOLL_CTL_DEL, fd, NULL);
+}
+
+void listen_pause(void *app)
+{
+	struct app *a = app;
+	struct epoll_event events[HEARD_MAX];
+	uint64_t now = app_now();
+
+	if (now < a->wiring->paused + PAUSE_MS)
+		return;
+	a->wiring->paused = now;
+	hear_all(a, events, epoll_wait(a->wiring->hearing, events, HEARD_MAX, 0));
 }
 
 static void close_each(void *ctx, struct iface *i)

@@ -40,6 +40,8 @@ struct wiring {
 	struct filter *filter; /* NULL: the sockets have the classic one */
 	char filter_why[FILTER_WHY_MAX];
 	LIST_HEAD(, listener) dirty;
+	int hearing;     /* an epoll of all listeners, for when the loop does not go round; -1 */
+	uint64_t paused; /* when questions were answered last without it, ms */
 	struct log_limit limit;
 	struct moderation moderation;
 	ev_io nl_io;
@@ -63,6 +65,8 @@ bool listen_kernel_answers(void *ctx, const struct iface *i, bool here);
 void listen_flush(struct app *a);
 /* Answers questions until the descriptor is readable, and does nothing else. */
 void listen_until(struct app *a, int fd);
+/* Answers the questions that wait, where none were for a while: for long walks and long waits. */
+void listen_pause(void *app);
 void listen_close_all(struct app *a);
 
 /* app_guests.c: run-time guests at start */

@@ -13,8 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ROUTES_MAX    65536 /* changes of routes that wait */
 #define SETTLE_ROUNDS 4
@@ -280,14 +282,18 @@ int wire_open(struct app *a)
 		.sync_end = on_sync_end,
 		.link = on_link,
 		.address = on_address,
-		.route = on_kernel_route};
+		.route = on_kernel_route,
+		.pause = listen_pause};
 	uint8_t key[16];
 
 	w->sink = (struct sink){a, listen_send, on_route, listen_set, on_vif_policy,
-		listen_kernel_answers, on_listed, on_note};
+		listen_kernel_answers, on_listed, listen_pause, on_note};
 	w->limit = (struct log_limit){
 		.what = "warnings about frames and routes", .burst = 10, .seconds = 10};
 	LIST_INIT(&w->dirty);
+	w->hearing = epoll_create1(EPOLL_CLOEXEC);
+	if (w->hearing < 0)
+		return -errno;
 	if (getrandom(key, sizeof(key), 0) != sizeof(key))
 		return -errno;
 	open_filter(a, key);
@@ -327,4 +333,6 @@ void wire_close(struct app *a)
 	engine_free(a->engine);
 	a->engine = NULL;
 	filter_close(w->filter);
+	if (w->hearing >= 0)
+		close(w->hearing);
 }

@@ -34,6 +34,13 @@ void announce_schedule(struct engine *e, struct listed *en)
 	list_append(&e->fresh, en, LINK_QUEUE);
 }
 
+static void announce_arrival(struct engine *e, struct listed *en)
+{
+	if (en->silent == REASON_ANSWERED)
+		announce_schedule(e, en);
+	engine_walk(e);
+}
+
 void announce_uplink(struct engine *e, const struct iface *uplink)
 {
 	const struct guest *g;
@@ -43,8 +50,7 @@ void announce_uplink(struct engine *e, const struct iface *uplink)
 		if (g->uplink != uplink)
 			continue;
 		GUEST_FOREACH_ENTRY (en, g)
-			if (en->silent == REASON_ANSWERED)
-				announce_schedule(e, en);
+			announce_arrival(e, en);
 	}
 }
 

@@ -211,6 +211,8 @@ static int guest_take(struct engine *e, struct guest *g, const struct prefix *p,
 	if (other != g) {
 		if (other && other->origin == ORIGIN_COMMAND && g->origin != ORIGIN_COMMAND)
 			r = aside_add(other, p);
+		if (!other)
+			en->foreign = foreign_find(e, p) != NULL;
 		entry_hand_over(e, en, g);
 		if (other && other->origin == ORIGIN_COMMAND && g->origin != ORIGIN_COMMAND)
 			aside_note(e, other, en);
@@ -238,6 +240,7 @@ static size_t guest_sweep(struct engine *e, uint64_t now, struct guest *g, uint3
 
 	for (en = list_first(&g->entries); en; en = next) {
 		next = list_next(en, LINK_GUEST);
+		engine_walk(e);
 		if (en->generation == generation)
 			continue;
 		entry_drop(e, now, en);
@@ -264,8 +267,10 @@ static int guest_apply(struct engine *e, const struct spec *s, uint32_t generati
 	g->generation = generation;
 	aside_clear(g);
 	r = guest_set(e, g, s);
-	for (size_t n = 0; n < s->nprefixes && r == 0; n++)
+	for (size_t n = 0; n < s->nprefixes && r == 0; n++) {
 		r = guest_take(e, g, &s->prefixes[n], generation, added);
+		engine_walk(e);
+	}
 	return r;
 }
 
@@ -292,18 +297,18 @@ void engine_config_begin(struct engine *e, const struct route_policy *route, uns
 	struct listed *en;
 
 	e->config_generation = ++e->generation;
-	e->nuplinks = 0;
 	e->pace = pace;
-	if (memcmp(route, &e->route, sizeof(*route)) == 0)
-		return;
-	/* routes of the old kind go; the new kind's are asked for at the end */
-	TABLE_FOREACH_GUEST (g, e->table)
-		GUEST_FOREACH_ENTRY (en, g)
-			entry_withdraw(e, en);
-	foreign_free_all(e);
-	e->foreign = NULL;
-	e->wants_sync = e->synced;
-	e->route = *route;
+	if (memcmp(route, &e->route, sizeof(*route)) != 0) {
+		/* routes of the old kind go; the new kind's are asked for at the end */
+		TABLE_FOREACH_GUEST (g, e->table)
+			GUEST_FOREACH_ENTRY (en, g)
+				entry_withdraw(e, en);
+		foreign_free_all(e);
+		e->foreign = NULL;
+		e->wants_sync = e->synced;
+		e->route = *route;
+	}
+	e->nuplinks = 0; /* and nothing waits before the last of them is there again */
 }
 
 void engine_config_uplink(struct engine *e, const char *name, const struct uplink_policy *p)

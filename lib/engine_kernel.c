@@ -85,6 +85,7 @@ static void foreign_route(struct engine *e, uint64_t now, const struct route *r,
 		foreign_add(e, r);
 	if (!en || !en->guest)
 		return;
+	en->foreign = foreign_find(e, &r->dst) != NULL;
 	if (present && r->replaces && r->metric == e->route.metric)
 		route_lost(e, en);
 	entry_evaluate(e, now, en);
@@ -219,6 +220,19 @@ void request_sync(struct engine *e, uint64_t at)
 		e->sync_due = at;
 }
 
+static void entry_mark(struct engine *e, struct listed *en)
+{
+	en->route_seen = false;
+	engine_walk(e);
+}
+
+static void entry_sweep(struct engine *e, struct listed *en)
+{
+	if (!en->route_seen)
+		route_lost(e, en);
+	engine_walk(e);
+}
+
 void engine_sync_begin(struct engine *e)
 {
 	struct guest *g;
@@ -230,7 +244,7 @@ void engine_sync_begin(struct engine *e)
 	iface_mark(e);
 	TABLE_FOREACH_GUEST (g, e->table)
 		GUEST_FOREACH_ENTRY (en, g)
-			en->route_seen = false;
+			entry_mark(e, en);
 }
 
 void engine_sync_end(struct engine *e, uint64_t now)
@@ -250,8 +264,7 @@ void engine_sync_end(struct engine *e, uint64_t now)
 	foreign_sweep(e, now);
 	TABLE_FOREACH_GUEST (g, e->table)
 		GUEST_FOREACH_ENTRY (en, g)
-			if (!en->route_seen)
-				route_lost(e, en);
+			entry_sweep(e, en);
 	e->syncing = false;
 	e->synced = true;
 	iface_learn(e);

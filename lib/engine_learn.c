@@ -41,7 +41,7 @@ bool iface_is_gateway(const struct engine *e, const struct iface *vif, const str
 /* How well an address serves as a source for talking to `peer`; 0: not at all. */
 static unsigned source_rank(const struct hostaddr *a, bool linklocal, const struct addr *peer)
 {
-	struct prefix net = prefix_network(&a->network, a->prefix.len);
+	const struct prefix net = {a->network, a->prefix.len};
 
 	if (a->tentative || addr_is_linklocal(&a->prefix.addr) != linklocal)
 		return 0;

@@ -9,6 +9,7 @@
 #define RETRY_MS      5000 /* for routes that the kernel refused */
 #define SOURCES_MAX   4096 /* different preferred sources of host routes, ever */
 #define EXIST_SYNC_MS 1000
+#define WALK_PAUSE    4096
 #define SYNC_DELAY_MS 20 /* of a sync that is asked for, so that many are one */
 
 /* Routes of other protocols to one destination in the table of the host routes (K09). */
@@ -46,6 +47,7 @@ struct engine {
 	uint32_t generation; /* counts configurations and run-time changes */
 	uint32_t config_generation, sync_generation;
 	struct config_diff diff; /* of the configuration that is being read */
+	unsigned walked;         /* entries, in walks over many */
 	bool syncing;
 	bool synced; /* the kernel's tables have been read once */
 	bool wants_sync;
@@ -123,6 +125,13 @@ void announce_cancel(struct engine *e, struct listed *en);
 void announce_uplink(struct engine *e, const struct iface *uplink);
 uint64_t announce_tick(struct engine *e, uint64_t now);
 uint64_t announce_next(const struct engine *e);
+
+/* At each entry of a walk that may be over very many. */
+static inline void engine_walk(struct engine *e)
+{
+	if (++e->walked % WALK_PAUSE == 0)
+		e->sink->pause(e->sink->ctx);
+}
 
 void engine_note(const struct engine *e, bool warning, bool limited, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -50,7 +50,10 @@ static bool route_wanted(struct engine *e, const struct listed *en, struct route
 		.metric = e->route.metric,
 		.protocol = e->route.protocol,
 		.oif = g->vif->link.index,
-		.source = e->sources[source_index(e, route_source(e, en))]};
+		.source = route_source(e, en)};
+	/* one that there is no room for in the list is set for none */
+	if (!addr_equal(&ret->source, &e->sources[en->route_source]))
+		ret->source = e->sources[source_index(e, ret->source)];
 	if (g->has_via && !prefix_is_exact(&en->prefix))
 		ret->via = g->via;
 	return true;
@@ -100,10 +103,13 @@ void entry_withdraw(struct engine *e, struct listed *en)
 }
 
 /* K09: what another protocol's routes make of ours. */
-static enum route_state foreign_state(const struct engine *e, const struct route *wanted)
+static enum route_state foreign_state(
+	const struct engine *e, const struct listed *en, const struct route *wanted)
 {
 	enum route_state s = ROUTE_NONE;
 
+	if (!en->foreign)
+		return ROUTE_NONE;
 	for (const struct foreign *f = foreign_find(e, &wanted->dst); f; f = f->next) {
 		if (f->route.metric > wanted->metric)
 			continue;
@@ -118,10 +124,10 @@ static void route_evaluate(struct engine *e, struct listed *en)
 {
 	struct route want, have = route_installed(e, en);
 	bool wanted = route_wanted(e, en, &want);
-	enum route_state foreign = wanted ? foreign_state(e, &want) : ROUTE_NONE;
+	enum route_state foreign = wanted ? foreign_state(e, en, &want) : ROUTE_NONE;
 	char text[ADDR_TEXT_MAX];
 
-	if (en->route == ROUTE_OURS && wanted && foreign != ROUTE_BLOCKED &&
+	if (en->route == ROUTE_OURS && wanted && foreign != ROUTE_BLOCKED && !en->route_stale &&
 		route_same(&have, &want))
 		return;
 	if (!e->synced || e->syncing)
@@ -186,10 +192,16 @@ void entry_evaluate(struct engine *e, uint64_t now, struct listed *en)
 void guest_evaluate(struct engine *e, uint64_t now, struct guest *g)
 {
 	struct listed *en;
+	size_t n = 0; /* prefixes */
 
-	GUEST_FOREACH_ENTRY (en, g)
+	GUEST_FOREACH_ENTRY (en, g) {
 		if (prefix_is_exact(&en->prefix))
 			entry_evaluate(e, now, en);
+		engine_walk(e);
+		n += !prefix_is_exact(&en->prefix);
+	}
+	if (n == 0)
+		return;
 	GUEST_FOREACH_ENTRY (en, g)
 		if (!prefix_is_exact(&en->prefix))
 			entry_evaluate(e, now, en);

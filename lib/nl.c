@@ -82,7 +82,7 @@ int nl_open(int family, uint32_t table, uint8_t protocol, const struct nl_handle
 	n->family = family;
 	nl_set_routes(n, table, protocol);
 	n->handler = *handler;
-	err = nl_change_open(family, &n->change);
+	err = nl_change_open(family, handler->pause, handler->ctx, &n->change);
 	if (err == 0)
 		err = nl_socket_open(groups, EVENT_BUFFER, 0, &n->events);
 	if (err == 0)
@@ -235,6 +235,8 @@ static int dump(struct nl *n, struct mnl_socket *s, uint16_t type)
 		if (len < 0)
 			return len == -EAGAIN ? -ETIMEDOUT : len;
 		more = dump_read(n, len, &interrupted);
+		if (n->handler.pause)
+			n->handler.pause(n->handler.ctx);
 	} while (more > 0);
 	return more == 0 && interrupted ? -EINTR : more;
 }

@@ -17,7 +17,8 @@
 
 struct nl;
 
-/* Each is called from nl_sync(), nl_receive(); what they point at is valid during the call. */
+/* Each is called from nl_sync(), nl_receive(), and pause from nl_flush() too; what they point at is
+ * valid during the call. */
 struct nl_handler {
 	void *ctx;
 	void (*sync_begin)(void *ctx);
@@ -29,6 +30,9 @@ struct nl_handler {
 	 * multicast. A default route with several next hops is reported once for each, any other
 	 * such route once with oif 0. Own changes are not reported. */
 	void (*route)(void *ctx, const struct route *r, bool present);
+	/* Comes by again and again where the kernel takes its time, for whoever has something to do
+	 * meanwhile, which must not be a call of nl. NULL: nobody has. */
+	void (*pause)(void *ctx);
 };
 
 /*

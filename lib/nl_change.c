@@ -17,15 +17,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "nl_lane.h"
 
 #define QUEUE_KEEP   4096  /* changes whose memory is kept when the queue is empty */
 #define FLUSH_MAX    65536 /* changes between two tellings of outcomes */
 #define PARALLEL_MIN 4096  /* changes that are worth a thread */
+#define WAIT_NS      2000000
 
 struct nl_change {
 	struct nl_lane *lanes[2];
+	void (*pause)(void *ctx);
+	void *ctx;
 	struct nl_change_item *queue;
 	size_t head, count, room;
 	bool flushing;
@@ -33,7 +37,7 @@ struct nl_change {
 			*/
 };
 
-int nl_change_open(int family, struct nl_change **ret)
+int nl_change_open(int family, void (*pause)(void *ctx), void *ctx, struct nl_change **ret)
 {
 	struct nl_change *c = calloc(1, sizeof(*c));
 	int err = c ? 0 : -ENOMEM;
@@ -46,6 +50,8 @@ int nl_change_open(int family, struct nl_change **ret)
 		nl_change_close(c);
 		return err;
 	}
+	c->pause = pause;
+	c->ctx = ctx;
 	*ret = c;
 	return 0;
 }
@@ -165,7 +171,7 @@ static void *half_run(void *half)
 {
 	const struct half *h = half;
 
-	nl_lane_run(h->lane, h->items, h->n, h->ret);
+	nl_lane_run(h->lane, h->items, h->n, h->ret, NULL, NULL);
 	return NULL;
 }
 
@@ -191,6 +197,18 @@ static bool independent(const struct nl_change_item *items, size_t n)
 	return true;
 }
 
+/* Waits for it a little. */
+static bool thread_over(pthread_t thread)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += WAIT_NS;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	return pthread_timedjoin_np(thread, NULL, &until) == 0;
+}
+
 static void items_run(
 	struct nl_change *c, const struct nl_change_item *items, size_t n, struct nl_outcome *ret)
 {
@@ -199,11 +217,13 @@ static void items_run(
 
 	if (!c->parallel || n < PARALLEL_MIN || !independent(items, n) ||
 		thread_start(&thread, &second) != 0) {
-		nl_lane_run(c->lanes[0], items, n, ret);
+		nl_lane_run(c->lanes[0], items, n, ret, c->pause, c->ctx);
 		return;
 	}
-	nl_lane_run(c->lanes[0], items, n / 2, ret);
-	pthread_join(thread, NULL);
+	nl_lane_run(c->lanes[0], items, n / 2, ret, c->pause, c->ctx);
+	while (!thread_over(thread))
+		if (c->pause)
+			c->pause(c->ctx);
 }
 
 typedef void done_fn(void *ctx, enum nl_op op, const struct route *r, int err, const char *text);

@@ -11,7 +11,8 @@
 
 struct nl_change;
 
-int nl_change_open(int family, struct nl_change **ret);
+/* pause: as of struct nl_handler */
+int nl_change_open(int family, void (*pause)(void *ctx), void *ctx, struct nl_change **ret);
 void nl_change_close(struct nl_change *c); /* what is queued is forgotten; NULL is fine */
 /* nlmsg_pid of what the kernel tells of ours, of either sender: i is 0 or 1 */
 uint32_t nl_change_port(const struct nl_change *c, unsigned i);

@@ -147,8 +147,8 @@ static int batch_receive(struct nl_lane *l, unsigned n, struct nl_outcome *ret)
 	return lost;
 }
 
-void nl_lane_run(
-	struct nl_lane *l, const struct nl_change_item *items, size_t n, struct nl_outcome *ret)
+void nl_lane_run(struct nl_lane *l, const struct nl_change_item *items, size_t n,
+	struct nl_outcome *ret, void (*pause)(void *ctx), void *ctx)
 {
 	for (unsigned sent; n > 0; items += sent, ret += sent, n -= sent) {
 		int err;
@@ -160,5 +160,7 @@ void nl_lane_run(
 			if (!l->answered[i])
 				ret[i].err = err;
 		l->seq += sent;
+		if (pause)
+			pause(ctx);
 	}
 }

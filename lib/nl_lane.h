@@ -30,9 +30,9 @@ uint32_t nl_lane_port(const struct nl_lane *l);
 /*
  * Sends n changes in their order, waits for the kernel's answers, and says what came of each
  * in ret, whose n members were zero. Touches nothing but the lane and ret, so that two lanes may
- * run at the same time.
+ * run at the same time. `pause` comes by after each batch; NULL: none.
  */
-void nl_lane_run(
-	struct nl_lane *l, const struct nl_change_item *items, size_t n, struct nl_outcome *ret);
+void nl_lane_run(struct nl_lane *l, const struct nl_change_item *items, size_t n,
+	struct nl_outcome *ret, void (*pause)(void *ctx), void *ctx);
 
 #endif

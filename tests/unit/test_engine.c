@@ -45,6 +45,8 @@ struct world {
 	unsigned listening;
 	struct prefix listed[LISTED_MAX]; /* as the filter in the kernel is told of them */
 	size_t nlisted;
+	unsigned pauses;
+	void (*in_pause)(struct world *w);
 	uint64_t now;
 };
 
@@ -106,6 +108,15 @@ static bool on_kernel_answers(void *ctx, const struct iface *i, bool here)
 	(void)ctx;
 	(void)i;
 	return here;
+}
+
+static void on_pause(void *ctx)
+{
+	struct world *w = ctx;
+
+	w->pauses++;
+	if (w->in_pause)
+		w->in_pause(w);
 }
 
 static void on_listed(void *ctx, const struct prefix *p, bool on)
@@ -211,7 +222,7 @@ static struct world *world_new(const struct uplink_policy *p)
 	assert_non_null(w);
 	w->now = 1000;
 	w->sink = (struct sink){w, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
-		on_listed, on_note};
+		on_listed, on_pause, on_note};
 	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
 	w->e = engine_new(&daemon_codec, &w->sink, key);
 	configure(w, p);
@@ -570,7 +581,7 @@ static void test_routes_read_back(void **state)
 	assert_non_null(v);
 	v->now = 5;
 	v->sink = (struct sink){v, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
-		on_listed, on_note};
+		on_listed, on_pause, on_note};
 	v->policy = w->policy;
 	v->e = engine_new(&daemon_codec, &v->sink, key);
 	configure(v, &uplink);
@@ -703,7 +714,86 @@ static void test_routes_via(void **state)
 	world_free(w);
 }
 
+/* Another next hop of the same guest: the prefix goes there, the rest stays. */
+static void test_routes_via_other(void **state)
+{
+	static const char *const vias[] = {"2800:110:2::50", "2800:110:2::51"};
+	struct world *w = world_new(&uplink);
+	struct addr last = A("2800:110:2::51");
+
+	(void)state;
+	link_set(w, 15, "vif5", vif_mac, true, true);
+	for (unsigned n = 0; n < 2; n++) {
+		struct spec s;
+		char why[SPEC_WHY_MAX];
+
+		spec_init(&s, ORIGIN_COMMAND);
+		assert_true(spec_set_name(&s, "five", why) && spec_set_vif(&s, "vif5", why) &&
+			    spec_add_prefix(&s, "2001:db8:50::/64", AF_INET6, why) &&
+			    spec_add_prefix(&s, "2800:110:2::50", AF_INET6, why) &&
+			    spec_add_prefix(&s, "2800:110:2::51", AF_INET6, why) &&
+			    spec_set_via(&s, vias[n], AF_INET6, why));
+		w->nroutes = 0;
+		assert_int_equal(engine_guest(w->e, w->now, &s), 0);
+		spec_free(&s);
+	}
+	assert_int_equal(w->nroutes, 2);
+	assert_false(w->routes[0].add);
+	assert_true(w->routes[1].add && addr_equal(&w->routes[1].r.via, &last));
+	world_free(w);
+}
+
 /* --- configurations --- */
+
+static void ask_in_pause(struct world *w)
+{
+	struct msg m = ask("2800:110:2::1", "2800:110:2::34", router_mac);
+
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+}
+
+static void configure_many(struct world *w)
+{
+	struct config_diff diff;
+	char why[SPEC_WHY_MAX], text[ADDR_TEXT_MAX];
+	struct spec s;
+
+	engine_config_begin(w->e, &routes, 1000);
+	engine_config_expect(w->e, 7003);
+	engine_config_uplink(w->e, "eth0", &uplink);
+	guest(w, "one", "vif1", ORIGIN_CONFIG, one, true);
+	spec_init(&s, ORIGIN_FILE);
+	assert_true(spec_set_name(&s, "many", why) && spec_set_vif(&s, "vif2", why));
+	s.route = false;
+	for (unsigned n = 1; n <= 7000; n++) {
+		snprintf(text, sizeof(text), "2001:db8:77::%x", n);
+		assert_true(spec_add_prefix(&s, text, AF_INET6, why));
+	}
+	assert_int_equal(engine_config_guest(w->e, w->now, &s), 0);
+	spec_free(&s);
+	engine_config_end(w->e, w->now, &diff);
+}
+
+/* Whatever walks over very many entries lets questions be answered meanwhile. */
+static void test_pause(void **state)
+{
+	struct world *w = world_new(&uplink);
+	unsigned before;
+
+	(void)state;
+	configure_many(w);
+	w->in_pause = ask_in_pause;
+	before = w->pauses;
+	configure_many(w);
+	assert_true(w->pauses > before);
+	before = w->pauses;
+	kernel(w);
+	assert_true(w->pauses > before);
+	before = w->pauses;
+	address(w, 2, "2800:110:2::4/64", false, true);
+	assert_true(w->pauses > before);
+	world_free(w);
+}
 
 static void test_reload(void **state)
 {
@@ -1109,6 +1199,8 @@ int main(void)
 		cmocka_unit_test(test_routes_source),
 		cmocka_unit_test(test_routes_foreign),
 		cmocka_unit_test(test_routes_via),
+		cmocka_unit_test(test_routes_via_other),
+		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_precedence),
 		cmocka_unit_test(test_announce),
