@@ -20,11 +20,6 @@ static bool addr_is_v4(const struct addr *a)
 	return addr_family(a) == AF_INET;
 }
 
-bool addr_equal(const struct addr *a, const struct addr *b)
-{
-	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
-}
-
 int addr_compare(const struct addr *a, const struct addr *b)
 {
 	return memcmp(a->b, b->b, sizeof(a->b));
@@ -162,12 +157,11 @@ bool prefix_is_exact(const struct prefix *p)
 struct prefix prefix_network(const struct addr *a, uint8_t len)
 {
 	struct prefix p = {*a, len};
+	unsigned whole = len / 8;
 
-	for (unsigned i = 0; i < sizeof(p.addr.b); i++) {
-		unsigned bits = len > i * 8 ? len - i * 8 : 0;
-
-		if (bits < 8)
-			p.addr.b[i] &= (uint8_t)(0xff00 >> bits);
+	if (whole < sizeof(p.addr.b)) {
+		p.addr.b[whole] &= (uint8_t)(0xff00 >> len % 8);
+		memset(p.addr.b + whole + 1, 0, sizeof(p.addr.b) - whole - 1);
 	}
 	return p;
 }
@@ -188,11 +182,6 @@ bool prefix_contains(const struct prefix *p, const struct addr *a)
 	if (memcmp(p->addr.b, a->b, whole) != 0)
 		return false;
 	return rest == 0 || ((p->addr.b[whole] ^ a->b[whole]) & (0xff00 >> rest) & 0xff) == 0;
-}
-
-bool prefix_equal(const struct prefix *a, const struct prefix *b)
-{
-	return a->len == b->len && addr_equal(&a->addr, &b->addr);
 }
 
 /* What a prefix is that no guest can have; NULL where one can. */

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define ADDR_BITS     128
 #define ADDR_V4_BITS  96  /* what the v4-mapped prefix takes */
@@ -40,7 +41,10 @@ bool addr_is_multicast(const struct addr *a);
 bool addr_is_linklocal(const struct addr *a);
 bool addr_is_loopback(const struct addr *a);
 
-bool addr_equal(const struct addr *a, const struct addr *b);
+static inline bool addr_equal(const struct addr *a, const struct addr *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
+}
 int addr_compare(const struct addr *a, const struct addr *b); /* as memcmp(3) */
 
 /* From wire order: 4 bytes (mapped) or 16. */
@@ -74,6 +78,9 @@ bool prefix_is_exact(const struct prefix *p);
 struct prefix prefix_network(const struct addr *a, uint8_t len); /* host bits cleared */
 struct addr prefix_last(const struct prefix *p);                 /* its last address */
 bool prefix_contains(const struct prefix *p, const struct addr *a);
-bool prefix_equal(const struct prefix *a, const struct prefix *b);
+static inline bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+	return a->len == b->len && addr_equal(&a->addr, &b->addr);
+}
 
 #endif

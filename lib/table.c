@@ -24,10 +24,10 @@ union chunk {
 	struct listed entries[CHUNK];
 };
 
-/* A slot holds the number of an entry (0: free) and the upper half of its hash, so that a probe
- * seldom touches an entry that is not the one. */
+/* A slot holds the number of an entry (0: free) and its hash, so that a probe seldom touches an
+ * entry that is not the one, and neither growing nor closing a gap any. */
 struct slot {
-	uint32_t id, tag;
+	uint32_t id, hash;
 };
 
 struct table {
@@ -45,12 +45,12 @@ struct table {
 	void *by_name; /* tsearch(3) */
 };
 
-static uint64_t hash(const struct table *t, const struct prefix *p)
+static uint32_t hash(const struct table *t, const struct prefix *p)
 {
 	uint64_t w[2];
 
 	memcpy(w, p->addr.b, sizeof(w));
-	return sip_prefix(t->key, w[0], w[1], p->len);
+	return (uint32_t)(sip_prefix(t->key, w[0], w[1], p->len) >> 32);
 }
 
 static struct listed *entry_of(const struct table *t, uint32_t id)
@@ -235,13 +235,12 @@ const struct guest_list *table_guests(const struct table *t)
 }
 
 /* The slot of the prefix, or the free one where it would go. */
-static size_t slot_find(const struct table *t, const struct prefix *p, uint64_t h)
+static size_t slot_find(const struct table *t, const struct prefix *p, uint32_t h)
 {
 	size_t i = h & (t->nslots - 1);
 
 	for (; t->slots[i].id; i = (i + 1) & (t->nslots - 1))
-		if (t->slots[i].tag == h >> 32 &&
-			prefix_equal(&entry_of(t, t->slots[i].id)->prefix, p))
+		if (t->slots[i].hash == h && prefix_equal(&entry_of(t, t->slots[i].id)->prefix, p))
 			break;
 	return i;
 }
@@ -289,7 +288,7 @@ static bool slots_resize(struct table *t, size_t n)
 
 		if (!old[i].id)
 			continue;
-		at = hash(t, &entry_of(t, old[i].id)->prefix) & (n - 1);
+		at = old[i].hash & (n - 1);
 		while (t->slots[at].id)
 			at = (at + 1) & (n - 1);
 		t->slots[at] = old[i];
@@ -353,7 +352,7 @@ static void lengths_update(struct table *t)
 
 struct listed *table_add(struct table *t, const struct prefix *p)
 {
-	uint64_t h = hash(t, p);
+	uint32_t h = hash(t, p);
 	size_t i = slot_find(t, p, h);
 	struct listed *en;
 
@@ -368,7 +367,7 @@ struct listed *table_add(struct table *t, const struct prefix *p)
 	if (!en)
 		return NULL;
 	en->prefix = *p;
-	t->slots[i] = (struct slot){id_of(en), (uint32_t)(h >> 32)};
+	t->slots[i] = (struct slot){id_of(en), h};
 	t->used++;
 	if (t->lengths[p->len]++ == 0)
 		lengths_update(t);
@@ -383,7 +382,7 @@ void table_del(struct table *t, struct listed *en)
 	table_assign(t, en, NULL);
 	/* close the gap: move back whoever was pushed past it (Knuth 6.4, algorithm R) */
 	for (size_t i = (hole + 1) & mask; t->slots[i].id; i = (i + 1) & mask) {
-		size_t home = hash(t, &entry_of(t, t->slots[i].id)->prefix) & mask;
+		size_t home = t->slots[i].hash & mask;
 
 		if (((i - home) & mask) < ((i - hole) & mask))
 			continue;
