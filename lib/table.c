@@ -1,7 +1,6 @@
 /* table: see table.h. */
 #include "table.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +41,7 @@ struct table {
 	size_t npresent;
 	size_t nguest_entries;
 	struct guest_list guests;
-	void *by_name; /* tsearch(3) */
+	struct chain by_name;
 };
 
 static uint32_t hash(const struct table *t, const struct prefix *p)
@@ -119,7 +118,8 @@ struct table *table_new(const uint8_t key[16])
 	TAILQ_INIT(&t->guests);
 	t->nslots = SLOTS_MIN;
 	t->slots = calloc(t->nslots, sizeof(*t->slots));
-	if (!t->slots) {
+	if (!t->slots || !chain_init(&t->by_name)) {
+		free(t->slots);
 		free(t);
 		return NULL;
 	}
@@ -138,18 +138,12 @@ static void guest_free(struct guest *g)
 	free(g);
 }
 
-static void no_free(void *node)
-{
-	(void)node;
-}
-
 void table_free(struct table *t)
 {
 	struct guest *g;
 
 	if (!t)
 		return;
-	tdestroy(t->by_name, no_free);
 	while ((g = TAILQ_FIRST(&t->guests))) {
 		TAILQ_REMOVE(&t->guests, g, next);
 		guest_free(g);
@@ -158,6 +152,7 @@ void table_free(struct table *t)
 		free(t->chunks[i]);
 	free(t->chunks);
 	free(t->slots);
+	chain_free(&t->by_name);
 	free(t);
 }
 
@@ -166,28 +161,32 @@ size_t table_count(const struct table *t)
 	return t->nguest_entries;
 }
 
-static int guest_compare(const void *a, const void *b)
+static uint64_t name_hash(const char *name)
 {
-	const struct guest *x = a, *y = b;
-	int c = strcmp(x->name, y->name);
+	return chain_hash(name, strlen(name));
+}
 
-	return c ? c : (int)x->origin - (int)y->origin;
+static struct guest *guest_of(struct chain_node *node)
+{
+	return (struct guest *)((char *)node - offsetof(struct guest, node));
 }
 
 struct guest *table_guest(const struct table *t, const char *name, enum origin origin)
 {
-	struct guest key = {.origin = origin};
-	struct guest **found;
+	struct chain_node *node = chain_find(&t->by_name, name_hash(name));
 
-	if (strlen(name) > SPEC_NAME_MAX)
-		return NULL;
-	strcpy(key.name, name);
-	found = tfind(&key, &t->by_name, guest_compare);
-	return found ? *found : NULL;
+	for (; node; node = chain_next(node)) {
+		struct guest *g = guest_of(node);
+
+		if (g->origin == origin && strcmp(g->name, name) == 0)
+			return g;
+	}
+	return NULL;
 }
 
 struct guest *table_guest_add(struct table *t, const char *name, enum origin origin)
 {
+	struct chain_node *node = chain_find(&t->by_name, name_hash(name));
 	struct guest *g;
 
 	if (strlen(name) > SPEC_NAME_MAX)
@@ -199,20 +198,16 @@ struct guest *table_guest_add(struct table *t, const char *name, enum origin ori
 	g->origin = origin;
 	g->entries.table = t;
 	STAILQ_INIT(&g->aside);
-	if (!tsearch(g, &t->by_name, guest_compare)) {
-		free(g);
-		return NULL;
-	}
 	g->namesake = g;
-	for (enum origin o = ORIGIN_CONFIG; o <= ORIGIN_COMMAND; o++) {
-		struct guest *other = o == origin ? NULL : table_guest(t, name, o);
+	for (; node && g->namesake == g; node = chain_next(node)) {
+		struct guest *other = guest_of(node);
 
-		if (!other)
+		if (strcmp(other->name, name) != 0)
 			continue;
 		g->namesake = other->namesake;
 		other->namesake = g;
-		break;
 	}
+	chain_add(&t->by_name, &g->node, name_hash(name));
 	TAILQ_INSERT_TAIL(&t->guests, g, next);
 	return g;
 }
@@ -224,7 +219,7 @@ void table_guest_del(struct table *t, struct guest *g)
 	while (before->namesake != g)
 		before = before->namesake;
 	before->namesake = g->namesake;
-	tdelete(g, &t->by_name, guest_compare);
+	chain_del(&t->by_name, &g->node);
 	TAILQ_REMOVE(&t->guests, g, next);
 	guest_free(g);
 }

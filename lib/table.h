@@ -20,6 +20,7 @@
 #include <sys/queue.h>
 
 #include "addr.h"
+#include "chain.h"
 #include "msg.h"
 #include "spec.h"
 
@@ -78,6 +79,7 @@ struct aside {
 STAILQ_HEAD(aside_list, aside);
 
 struct guest {
+	struct chain_node node; /* the table's own: by name */
 	char name[SPEC_NAME_MAX + 1];
 	enum origin origin; /* name and origin together are the key */
 	bool route;

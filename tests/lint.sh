@@ -52,7 +52,7 @@ done
 # Header-only policy and event are values; a module's files are NAME.c, NAME_*.c, NAME*.h.
 declare -A may=(
 	[addr]="" [cursor]="" [chain]="" [log]="" [policy]="addr" [event]="addr" [msg]="addr cursor"
-	[spec]="addr chain" [table]="addr msg spec siphash" [engine]="addr msg table policy event spec"
+	[spec]="addr chain" [table]="addr chain msg spec siphash" [engine]="addr msg table policy event spec"
 	[conf]="addr policy spec chain log" [state]="addr conf spec log" [packet]="log" [nl]="addr event log"
 	[siphash]="" [filter]="addr siphash"
 	[runtime]="addr spec chain" [ctl]="log" [priv]="log" [host]="msg log"
