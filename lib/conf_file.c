@@ -109,7 +109,10 @@ static bool file_line(struct load *l, char *text, unsigned line)
 			l, line, "more than three words; expected ADDRESS[/LEN] VIF [GUEST]");
 	if (n == 2)
 		words[2] = words[1];
-	s = load_find(l, words[2]);
+	/* a guest's lines mostly follow each other */
+	s = l->nguests ? &l->guests[l->nguests - 1] : NULL;
+	if (!s || strcmp(s->name, words[2]) != 0)
+		s = load_find(l, words[2]);
 	/* one of a section is not the file's to add to */
 	if (!s || s->origin != ORIGIN_FILE)
 		s = file_guest(l, words[2], words[1], s, line);

@@ -105,6 +105,11 @@ oom:
 	return NULL;
 }
 
+static const struct prefix *place_prefix(const struct load *l, const struct place *p)
+{
+	return &l->guests[p->guest].prefixes[p->nth];
+}
+
 static bool place_twice(
 	struct load *l, const struct place *first, const struct spec *guest, unsigned line)
 {
@@ -113,8 +118,8 @@ static bool place_twice(
 	return load_fail(l, line,
 		"%s (guest \"%s\") is listed twice, first for guest \"%s\" at %s:%u; expected each "
 		"address once",
-		prefix_format(&first->prefix, text), guest->name, l->guests[first->guest].name,
-		l->files[first->at.file], first->at.line);
+		prefix_format(place_prefix(l, first), text), guest->name,
+		l->guests[first->guest].name, l->files[l->at[first->guest].file], first->line);
 }
 
 bool load_place(struct load *l, const struct spec *guest, unsigned line)
@@ -126,7 +131,7 @@ bool load_place(struct load *l, const struct spec *guest, unsigned line)
 	void *more;
 
 	while ((slot = index_next(&l->by_address, hash, &at))) {
-		if (prefix_equal(&l->places[slot->i - 1].prefix, p))
+		if (prefix_equal(place_prefix(l, &l->places[slot->i - 1]), p))
 			return place_twice(l, &l->places[slot->i - 1], guest, line);
 	}
 	more = array_grow(l->places, l->nplaces, sizeof(*l->places));
@@ -136,7 +141,7 @@ bool load_place(struct load *l, const struct spec *guest, unsigned line)
 	if (!index_add(&l->by_address, hash, l->nplaces))
 		return load_oom(l);
 	l->places[l->nplaces++] =
-		(struct place){*p, (uint32_t)(guest - l->guests), {l->nfiles - 1, line}};
+		(struct place){(uint32_t)(guest - l->guests), (uint32_t)guest->nprefixes - 1, line};
 	return true;
 }
 

@@ -74,10 +74,9 @@ struct where {
 	uint32_t file, line; /* file: an index into load.files */
 };
 
+/* A prefix that is listed: whose, which of theirs, and in which line of the guest's file. */
 struct place {
-	struct prefix prefix;
-	uint32_t guest;
-	struct where at;
+	uint32_t guest, nth, line;
 };
 
 /* A hash index of numbers: open addressing, never deleted from. */
