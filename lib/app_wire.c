@@ -51,6 +51,13 @@ static void on_route(void *ctx, bool add, const struct route *r)
 		nl_flush(a->wiring->nl, on_route_done, a);
 }
 
+static void on_expect(void *ctx, const struct prefix *p)
+{
+	const struct app *a = ctx;
+
+	filter_expect(a->wiring->filter, p);
+}
+
 static void on_listed(void *ctx, const struct prefix *p, bool on)
 {
 	const struct app *a = ctx;
@@ -287,7 +294,7 @@ int wire_open(struct app *a)
 	uint8_t key[16];
 
 	w->sink = (struct sink){a, listen_send, on_route, listen_set, on_vif_policy,
-		listen_kernel_answers, on_listed, listen_pause, on_note};
+		listen_kernel_answers, on_listed, on_expect, listen_pause, on_note};
 	w->limit = (struct log_limit){
 		.what = "warnings about frames and routes", .burst = 10, .seconds = 10};
 	LIST_INIT(&w->dirty);

@@ -161,6 +161,7 @@ bool load_guests_file(struct load *l, const char *path, unsigned option)
 			*nl = '\0';
 		ok = file_line(l, p, line);
 	}
+	ok = load_places_end(l) && ok;
 	free(text);
 	return ok;
 }

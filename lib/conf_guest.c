@@ -110,29 +110,28 @@ static const struct prefix *place_prefix(const struct load *l, const struct plac
 	return &l->guests[p->guest].prefixes[p->nth];
 }
 
-static bool place_twice(
-	struct load *l, const struct place *first, const struct spec *guest, unsigned line)
+static bool place_twice(struct load *l, const struct place *first, const struct place *again)
 {
 	char text[ADDR_TEXT_MAX];
 
-	return load_fail(l, line,
+	return load_fail(l, again->line,
 		"%s (guest \"%s\") is listed twice, first for guest \"%s\" at %s:%u; expected each "
 		"address once",
-		prefix_format(place_prefix(l, first), text), guest->name,
+		prefix_format(place_prefix(l, first), text), l->guests[again->guest].name,
 		l->guests[first->guest].name, l->files[l->at[first->guest].file], first->line);
 }
 
-bool load_place(struct load *l, const struct spec *guest, unsigned line)
+static bool place_add(struct load *l, const struct place *p, uint32_t hash)
 {
-	const struct prefix *p = &guest->prefixes[guest->nprefixes - 1];
-	uint32_t hash = hash_bytes(p->addr.b, sizeof(p->addr.b), p->len);
 	const struct slot *slot;
 	size_t at = 0;
 	void *more;
 
 	while ((slot = index_next(&l->by_address, hash, &at))) {
-		if (prefix_equal(place_prefix(l, &l->places[slot->i - 1]), p))
-			return place_twice(l, &l->places[slot->i - 1], guest, line);
+		const struct place *other = &l->places[slot->i - 1];
+
+		if (prefix_equal(place_prefix(l, other), place_prefix(l, p)))
+			return place_twice(l, other, p);
 	}
 	more = array_grow(l->places, l->nplaces, sizeof(*l->places));
 	if (!more)
@@ -140,8 +139,39 @@ bool load_place(struct load *l, const struct spec *guest, unsigned line)
 	l->places = more;
 	if (!index_add(&l->by_address, hash, l->nplaces))
 		return load_oom(l);
-	l->places[l->nplaces++] =
+	l->places[l->nplaces++] = *p;
+	return true;
+}
+
+static bool late_add(struct load *l)
+{
+	unsigned i = l->late_first;
+
+	l->late_first = (i + 1) % PLACES_LATE;
+	l->nlate--;
+	return place_add(l, &l->late[i], l->late_hash[i]);
+}
+
+bool load_places_end(struct load *l)
+{
+	while (l->nlate)
+		if (!late_add(l))
+			return false;
+	return true;
+}
+
+bool load_place(struct load *l, const struct spec *guest, unsigned line)
+{
+	const struct prefix *p = &guest->prefixes[guest->nprefixes - 1];
+	unsigned i;
+
+	if (l->nlate == PLACES_LATE && !late_add(l))
+		return false;
+	i = (l->late_first + l->nlate++) % PLACES_LATE;
+	l->late_hash[i] = hash_bytes(p->addr.b, sizeof(p->addr.b), p->len);
+	l->late[i] =
 		(struct place){(uint32_t)(guest - l->guests), (uint32_t)guest->nprefixes - 1, line};
+	index_expect(&l->by_address, l->late_hash[i]);
 	return true;
 }
 
@@ -155,7 +185,7 @@ static bool guest_lists(struct load *l, cfg_t *sec, struct spec *s)
 	for (unsigned i = 0; (v = value_get(sec, "addresses", i)); i++) {
 		if (!spec_add_prefix(s, v->text, l->family, why))
 			return load_fail(l, v->line, "guest \"%s\": %s", s->name, why);
-		if (!load_place(l, s, v->line))
+		if (!load_place(l, s, v->line) || !load_places_end(l))
 			return false;
 	}
 	for (unsigned i = 0; (v = value_get(sec, "mac", i)); i++) {

@@ -90,8 +90,15 @@ struct index {
 uint32_t hash_bytes(const void *data, size_t len, uint64_t seed);
 void index_reserve(struct index *x, size_t n); /* for n in all; without memory nothing happens */
 bool index_add(struct index *x, uint32_t hash, size_t i); /* false: no memory */
+static inline void index_expect(const struct index *x, uint32_t hash)
+{
+	if (x->cap)
+		__builtin_prefetch(&x->slots[hash & (x->cap - 1)]);
+}
 /* Walks the slots of this hash: *at begins at 0; NULL at the end. */
 const struct slot *index_next(const struct index *x, uint32_t hash, size_t *at);
+
+#define PLACES_LATE 16
 
 struct load {
 	int family;
@@ -106,6 +113,10 @@ struct load {
 	struct place *places;
 	size_t nplaces;
 	struct index by_name, by_address;
+	/* places that are still to be compared with those before: a ring, the oldest first */
+	struct place late[PLACES_LATE];
+	uint32_t late_hash[PLACES_LATE];
+	unsigned late_first, nlate;
 };
 
 void load_free(struct load *l);
@@ -117,8 +128,13 @@ bool load_oom(struct load *l);
 struct spec *load_guest(struct load *l, const char *name, unsigned line);
 /* The guest of this name, where a section and the guests-file have it: the latter's; or NULL. */
 struct spec *load_find(const struct load *l, const char *name);
-/* Notes the guest's last prefix; refuses what is listed already, naming both places. */
+/*
+ * Notes the guest's last prefix; refuses what is listed already, naming both places. That may be a
+ * few prefixes later, because what it is compared with takes its time to come from memory:
+ * load_places_end() does what is left of it, before anything else is refused.
+ */
 bool load_place(struct load *l, const struct spec *guest, unsigned line);
+bool load_places_end(struct load *l);
 bool load_sections(struct load *l, const struct tree *t);
 /* line: of the option that names it, in the configuration file */
 bool load_dir(struct load *l, const char *dir, unsigned line);

@@ -74,6 +74,8 @@ struct sink {
 	/* A prefix of a guest, or an address of the host or of all hosts of its networks, is there
 	 * once more, or once less: for whoever drops what is not, before it gets here. */
 	void (*listed)(void *ctx, const struct prefix *p, bool on);
+	/* A hint that this one soon will be. */
+	void (*expect)(void *ctx, const struct prefix *p);
 	/* Comes by again and again in a walk over very many entries: frames may be handed in
 	 * meanwhile (engine_frame(), engine_drop()), and nothing else. So they may in route(). */
 	void (*pause)(void *ctx);

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AHEAD 8 /* prefixes that are on their way from memory */
+
 static struct iface *uplink_find(const struct engine *e, const char *name)
 {
 	if (!*name)
@@ -253,10 +255,19 @@ static size_t guest_sweep(struct engine *e, uint64_t now, struct guest *g, uint3
 	return n;
 }
 
+/* At a million, most of the time goes by in waiting for memory. */
+static void prefix_expect(const struct engine *e, const struct prefix *p, bool fresh)
+{
+	table_expect(e->table, p);
+	if (fresh)
+		e->sink->expect(e->sink->ctx, p);
+}
+
 static int guest_apply(struct engine *e, const struct spec *s, uint32_t generation, size_t *added,
 	struct guest **ret)
 {
 	struct guest *g = table_guest(e->table, s->name, s->origin);
+	bool fresh;
 	int r = 0;
 
 	if (!g)
@@ -267,7 +278,10 @@ static int guest_apply(struct engine *e, const struct spec *s, uint32_t generati
 	g->generation = generation;
 	aside_clear(g);
 	r = guest_set(e, g, s);
+	fresh = g->nentries == 0;
 	for (size_t n = 0; n < s->nprefixes && r == 0; n++) {
+		if (n + AHEAD < s->nprefixes)
+			prefix_expect(e, &s->prefixes[n + AHEAD], fresh);
 		r = guest_take(e, g, &s->prefixes[n], generation, added);
 		engine_walk(e);
 	}

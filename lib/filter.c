@@ -173,6 +173,17 @@ static uint32_t *cell_find(struct filter_bucket *b, uint32_t content, unsigned *
 	return NULL;
 }
 
+void filter_expect(const struct filter *f, const struct prefix *p)
+{
+	struct filter_bucket *b[2];
+
+	if (!f)
+		return;
+	places(f, p, b);
+	__builtin_prefetch(b[0]);
+	__builtin_prefetch(b[1]);
+}
+
 void filter_add(struct filter *f, const struct prefix *p)
 {
 	struct filter_bucket *b[2];
@@ -270,6 +281,12 @@ int filter_fd(const struct filter *f)
 {
 	(void)f;
 	return -1;
+}
+
+void filter_expect(const struct filter *f, const struct prefix *p)
+{
+	(void)f;
+	(void)p;
 }
 
 void filter_add(struct filter *f, const struct prefix *p)

@@ -34,6 +34,8 @@ void filter_close(struct filter *f);   /* the sockets keep theirs */
 int filter_fd(const struct filter *f); /* for packet_open(); -1: there is none */
 
 /* A prefix is listed once more, or once less; the same one may be listed several times. O(1). */
+/* It will soon be added: a hint, while something else is done. */
+void filter_expect(const struct filter *f, const struct prefix *p);
 void filter_add(struct filter *f, const struct prefix *p);
 void filter_del(struct filter *f, const struct prefix *p);
 

@@ -240,6 +240,11 @@ static size_t slot_find(const struct table *t, const struct prefix *p, uint32_t 
 	return i;
 }
 
+void table_expect(const struct table *t, const struct prefix *p)
+{
+	__builtin_prefetch(&t->slots[hash(t, p) & (t->nslots - 1)]);
+}
+
 struct listed *table_find(const struct table *t, const struct prefix *p)
 {
 	size_t i = slot_find(t, p, hash(t, p));

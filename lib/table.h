@@ -115,6 +115,8 @@ const struct guest_list *table_guests(const struct table *t); /* in the order th
 #define GUEST_FOREACH_ENTRY(en, g) \
 	for ((en) = list_first(&(g)->entries); (en); (en) = list_next((en), LINK_GUEST))
 
+/* It will soon be looked for: a hint, while something else is done. */
+void table_expect(const struct table *t, const struct prefix *p);
 /* The entry of exactly this prefix, or NULL. */
 struct listed *table_find(const struct table *t, const struct prefix *p);
 /* The longest entry that contains the address, or NULL. */

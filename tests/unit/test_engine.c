@@ -110,6 +110,12 @@ static bool on_kernel_answers(void *ctx, const struct iface *i, bool here)
 	return here;
 }
 
+static void on_expect(void *ctx, const struct prefix *p)
+{
+	(void)ctx;
+	(void)p;
+}
+
 static void on_pause(void *ctx)
 {
 	struct world *w = ctx;
@@ -222,7 +228,7 @@ static struct world *world_new(const struct uplink_policy *p)
 	assert_non_null(w);
 	w->now = 1000;
 	w->sink = (struct sink){w, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
-		on_listed, on_pause, on_note};
+		on_listed, on_expect, on_pause, on_note};
 	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
 	w->e = engine_new(&daemon_codec, &w->sink, key);
 	configure(w, p);
@@ -581,7 +587,7 @@ static void test_routes_read_back(void **state)
 	assert_non_null(v);
 	v->now = 5;
 	v->sink = (struct sink){v, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
-		on_listed, on_pause, on_note};
+		on_listed, on_expect, on_pause, on_note};
 	v->policy = w->policy;
 	v->e = engine_new(&daemon_codec, &v->sink, key);
 	configure(v, &uplink);
