@@ -1,10 +1,10 @@
 /*
  * filter: the program in the kernel, attached to the daemon's sockets on the uplinks (filter.h).
  *
- * It passes what may matter: a question for, or a claim to, something listed, and whatever it
- * cannot read or what is wrong in a way that the daemon counts (H01 to H48). It drops questions and
- * claims of which nothing is listed, what is neither, and all that comes from an interface that is
- * behind. Filters of AF_PACKET see a frame from its
+ * It passes what may matter: a question for something listed, or from there, every claim (they are
+ * few, and counted by their kind), and whatever it cannot read or what is wrong in a way that the
+ * daemon counts (H01 to H48). It drops questions of which nothing is listed, what is neither, and
+ * all that comes from an interface that is behind. Filters of AF_PACKET see a frame from its
  * Ethernet header on; what is read is a byte string, so no offset is trusted to be inside.
  */
 #include <linux/bpf.h>
@@ -120,16 +120,14 @@ static __always_inline int judge_nd(struct __sk_buff *skb, __u32 at)
 		return PASS;
 	if (type != NS && type != NA)
 		return drop(&counts()->other);
-	if (shared.pass || bpf_skb_load_bytes(skb, at + 8, &target, 16) < 0)
+	if (type == NA || shared.pass || bpf_skb_load_bytes(skb, at + 8, &target, 16) < 0)
 		return PASS;
 	if (*(__u8 *)&target == 0xff || listed(&target))
 		return PASS; /* a multicast target: H09 */
 	/* whoever asks claims to have the address it asks from (N12, H17, H18) */
-	if (type == NS) {
-		if (bpf_skb_load_bytes(skb, IP6_SRC, &src, 16) < 0 || listed(&src) ||
-			(src.w[0] == target.w[0] && src.w[1] == target.w[1]))
-			return PASS;
-	}
+	if (bpf_skb_load_bytes(skb, IP6_SRC, &src, 16) < 0 || listed(&src) ||
+		(src.w[0] == target.w[0] && src.w[1] == target.w[1]))
+		return PASS;
 	return drop(&counts()->unlisted);
 }
 
@@ -197,16 +195,16 @@ int filter_arp(struct __sk_buff *skb)
 	for (unsigned i = 0; i < sizeof(head); i++)
 		if (arp[i] != head[i])
 			return PASS; /* H40 */
-	if (arp[7] != 1 && arp[7] != 2)
-		return PASS;
-	probe = arp[7] == 1 && !(arp[14] | arp[15] | arp[16] | arp[17]);
-	if (v4_odd(arp + 14) && !probe)
+	if (arp[7] != 1)
+		return PASS; /* a reply, or H40 */
+	probe = !(arp[14] | arp[15] | arp[16] | arp[17]);
+	if ((v4_odd(arp + 14) && !probe) || v4_odd(arp + 24))
 		return PASS;
 	sender = v4(arp + 14);
 	target = v4(arp + 24);
-	if (arp[7] == 1 && (v4_odd(arp + 24) || listed(&target)))
+	if (sender.w[1] == target.w[1]) /* it tells, and asks nobody (A05) */
 		return PASS;
-	if (!probe && listed(&sender))
+	if (listed(&target) || (!probe && listed(&sender)))
 		return PASS;
 	return drop(&counts()->unlisted);
 }

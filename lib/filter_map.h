@@ -25,7 +25,7 @@ struct filter_bucket {
 };
 
 struct filter_counts {
-	__u64 unlisted; /* questions and claims of which nothing is listed */
+	__u64 unlisted; /* questions of which nothing is listed */
 	__u64 other;    /* neither question nor claim */
 	__u64 overload; /* of an interface whose questions come faster than they are answered */
 	__u64 pad[5];   /* a cache line each */

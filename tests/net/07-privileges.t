@@ -105,7 +105,7 @@ LAB_WRAP=(setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups "--inh
 pass "ambient capabilities and CAP_BPF: the daemon starts" daemon_start
 is "$(field CapEff) $(field CapPrm)" "$ONLY $ONLY" "CAP_BPF is given up"
 is "$((0x$(field CapAmb)))" 0 "in the ambient set too"
-is "$(filter)" '"ebpf"' "the filter is in the kernel"
+is "$(filter)" ebpf "the filter is in the kernel"
 works "CAP_BPF"
 exits 0 "CAP_BPF: it stops cleanly" daemon_stop
 LAB_WRAP=()

@@ -136,7 +136,7 @@ def filtered():
     return json.loads(ctl("-j", "status"))["filter"]["kind"] == "ebpf"
 
 
-UNLISTED = ("N10", "N13", "A05")  # what it is to the daemon where there is no filter
+UNLISTED = ("N10",)  # what it is to the daemon where there is no filter
 
 
 def delta(after, before, port):
