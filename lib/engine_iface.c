@@ -157,13 +157,20 @@ bool iface_has(const struct iface *i, const struct addr *a)
 /* Questions that claim to come from the host, or from all hosts, are heard too (H18, H44, H46). */
 static void hostaddr_listed(const struct engine *e, const struct hostaddr *h, bool on)
 {
-	struct prefix p = prefix_exact(&h->prefix.addr),
-		      net = prefix_network(&h->network, h->prefix.len);
+	struct prefix p = prefix_exact(&h->prefix.addr);
 
 	e->sink->listed(e->sink->ctx, &p, on);
-	p.addr = prefix_last(&net);
-	if (e->codec->is_broadcast && e->codec->is_broadcast(&p.addr, &net))
+	p.addr = h->broadcast;
+	if (!addr_equal(&p.addr, &addr_any))
 		e->sink->listed(e->sink->ctx, &p, on);
+}
+
+static struct addr broadcast_of(const struct engine *e, const struct hostaddr *h)
+{
+	const struct prefix net = {h->network, h->prefix.len};
+	struct addr last = prefix_last(&net);
+
+	return e->codec->is_broadcast && e->codec->is_broadcast(&last, &net) ? last : addr_any;
 }
 
 /*
@@ -345,11 +352,12 @@ static bool hostaddr_same(const struct hostaddr *a, const struct hostaddr *b)
 void engine_address(struct engine *e, uint64_t now, const struct hostaddr *a, bool present)
 {
 	struct iface *i = iface_by_index(e, a->index);
-	struct hostaddr *more;
+	struct hostaddr *more, own = *a;
 	size_t n;
 
 	if (!i)
 		return;
+	own.broadcast = broadcast_of(e, a);
 	for (n = 0; n < i->naddrs; n++)
 		if (prefix_equal(&i->addrs[n].prefix, &a->prefix))
 			break;
@@ -358,14 +366,14 @@ void engine_address(struct engine *e, uint64_t now, const struct hostaddr *a, bo
 		if (!more)
 			return;
 		i->addrs = more;
-		i->addrs[i->naddrs++] = *a;
-		host_count(e, now, a, 1);
+		i->addrs[i->naddrs++] = own;
+		host_count(e, now, &own, 1);
 	} else if (present) {
 		if (!e->syncing && hostaddr_same(&i->addrs[n], a))
 			return; /* its lifetime was prolonged */
 		hostaddr_listed(e, &i->addrs[n], false);
-		i->addrs[n] = *a;
-		hostaddr_listed(e, a, true);
+		i->addrs[n] = own;
+		hostaddr_listed(e, &own, true);
 	} else if (n < i->naddrs) {
 		struct hostaddr gone = i->addrs[n];
 

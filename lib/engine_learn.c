@@ -74,13 +74,9 @@ bool is_broadcast(const struct engine *e, const struct addr *a)
 	for (size_t u = 0; u < e->nuplinks; u++) {
 		const struct iface *i = e->uplinks[u];
 
-		for (size_t n = 0; n < i->naddrs; n++) {
-			struct prefix net =
-				prefix_network(&i->addrs[n].network, i->addrs[n].prefix.len);
-
-			if (e->codec->is_broadcast(a, &net))
+		for (size_t n = 0; n < i->naddrs; n++)
+			if (addr_equal(&i->addrs[n].broadcast, a))
 				return true;
-		}
 	}
 	return false;
 }

@@ -30,7 +30,9 @@ struct hostaddr {
 	bool tentative;       /* not usable yet, or duplicate address detection failed */
 	bool deprecated;      /* usable, but not preferred */
 	bool temporary;       /* a privacy address, or a secondary one of IPv4: not preferred */
-	bool seen;            /* the receiver's own mark, for its sweep */
+	/* the receiver's own: */
+	struct addr broadcast; /* of the network; unspecified: it has none */
+	bool seen;             /* a mark, for its sweep */
 };
 
 struct route {

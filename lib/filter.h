@@ -33,8 +33,8 @@ int filter_open(const char *program, size_t expected, const uint8_t key[16], str
 void filter_close(struct filter *f);   /* the sockets keep theirs */
 int filter_fd(const struct filter *f); /* for packet_open(); -1: there is none */
 
-/* A prefix is listed once more, or once less; the same one may be listed several times. O(1). */
-/* It will soon be added: a hint, while something else is done. */
+/* A prefix is listed once more, or once less; the same one may be listed several times. O(1).
+ * filter_expect(): it will soon be added, a hint. */
 void filter_expect(const struct filter *f, const struct prefix *p);
 void filter_add(struct filter *f, const struct prefix *p);
 void filter_del(struct filter *f, const struct prefix *p);

@@ -528,6 +528,13 @@ static const struct bad lines[] = {
 	{"a guest's name", "2001:db8::5 v a*b\n", 1, "is not a guest's name"},
 	{"the uplink", "2001:db8::5 e\n", 1, "is an uplink"},
 	{"twice", "2001:db8::5 v\n\n2001:db8::5 w\n", 3, "guests:1; expected each address once"},
+	{"twice, and worse behind it", "2001:db8::5 v\n2001:db8::5 v\nnonsense\n", 2, "twice"},
+	{"twice, and many behind it",
+		"2001:db8::5 v\n2001:db8::5 v\n2001:db8::11 v\n2001:db8::12 v\n2001:db8::13 v\n"
+		"2001:db8::14 v\n2001:db8::15 v\n2001:db8::16 v\n2001:db8::17 v\n2001:db8::18 v\n"
+		"2001:db8::19 v\n2001:db8::1a v\n2001:db8::1b v\n2001:db8::1c v\n2001:db8::1d v\n"
+		"2001:db8::1e v\n2001:db8::1f v\n2001:db8::20 v\n2001:db8::21 v\n2001:db8::22 v\n",
+		2, "twice"},
 	{"twice, once in a section", "2001:db8::5 v\n2001:db8::1 w\n", 2, "for guest \"a\" at"},
 	{"two vifs", "2001:db8::5 v g\n2001:db8::6 v g\n2001:db8::7 w g\n", 3, "on \"v\" at"},
 	{"another vif than the section's", "2001:db8::5 v2 a\n", 1, "expected the same vif"},
