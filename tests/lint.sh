@@ -54,7 +54,7 @@ declare -A may=(
 	[addr]="" [cursor]="" [chain]="" [log]="" [policy]="addr" [event]="addr" [msg]="addr cursor"
 	[spec]="addr chain" [table]="addr msg spec" [engine]="addr msg table policy event spec"
 	[conf]="addr policy spec chain log" [state]="addr conf spec log" [packet]="log" [nl]="addr event log"
-	[runtime]="addr spec chain" [ctl]="log" [priv]="log" [host]="msg log"
+	[runtime]="addr spec chain" [store]="runtime state" [ctl]="log" [priv]="log" [host]="msg log"
 )
 for file in lib/*.[ch]; do
 	base=$(basename "$file")
