@@ -20,9 +20,6 @@
 
 #include "addr.h"
 
-#define RETRY_MS      5000 /* for a daemon that is just starting or stopping */
-#define RETRY_STEP_MS 50
-
 static const struct command commands[] = {
 	{"add", "ADDRESS... vif VIF [guest NAME] [uplink IF] [via ADDRESS] [mac MAC] [replace]",
 		TAKES_ADDRESSES | TAKES_VIF | TAKES_GUEST | TAKES_UPLINK | TAKES_VIA | TAKES_MAC |
@@ -47,13 +44,16 @@ static const char *const later[] = {"explain", "monitor", "doctor"};
 
 void complain(const struct client *c, const char *fmt, ...)
 {
+	FILE *to = c->complaints ? c->complaints : stderr;
 	va_list ap;
 
-	fprintf(stderr, "%s: ", c->me);
+	fprintf(to, "%s: ", c->me);
+	if (c->line)
+		fprintf(to, "%s:%zu: ", c->batch, c->line);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vfprintf(to, fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	fputc('\n', to);
 }
 
 const char *text_of(const json_t *object, const char *key)
@@ -75,8 +75,10 @@ static void usage_command(const struct client *c, const struct command *cmd, FIL
 
 static void usage(const struct client *c, FILE *to)
 {
-	fprintf(to, "usage: %s [-j] [-s SOCKET] [-d STATEDIR] [--skip-other-family] COMMAND ...\n",
-		c->me);
+	fprintf(to,
+		"usage: %s [-j] [-s SOCKET] [-d STATEDIR] [--skip-other-family] COMMAND ...\n"
+		"       %s [-j] [-s SOCKET] [-d STATEDIR] [--skip-other-family] -b FILE|-\n",
+		c->me, c->me);
 	fprintf(to, "       %s -V | -h\n", c->me);
 	for (size_t i = 0; i < NCOMMANDS; i++)
 		fprintf(to, "       %s %s%s%s\n", c->me, commands[i].name,
@@ -124,7 +126,7 @@ static bool read_options(struct client *c, int argc, char **argv, enum exit_stat
 		case 'd': c->statedir = optarg; break;
 		case 'V': printf("%s %s\n", c->me, VERSION); return *ret = EXIT_DONE, false;
 		case 'h': usage(c, stdout); return *ret = EXIT_DONE, false;
-		case 'b': complain(c, "-b: not in this version"); return *ret = EXIT_USAGE, false;
+		case 'b': c->batch = optarg; break;
 		case ':': complain(c, "-%c: its value is missing", optopt); goto usage;
 		default:
 			if (optopt)
@@ -141,12 +143,11 @@ usage:
 	return false;
 }
 
-/* -j, -p and --skip-other-family are taken behind the command too; what is left ends in NULL. */
-static char **words_left(struct client *c, char **argv)
+bool words_options(struct client *c, const struct command *cmd, char **words)
 {
-	char **to = argv;
+	char **to = words;
 
-	for (char **from = argv; *from; from++) {
+	for (char **from = words; *from; from++) {
 		if (!strcmp(*from, "-j"))
 			c->json = true;
 		else if (!strcmp(*from, "-p"))
@@ -157,10 +158,13 @@ static char **words_left(struct client *c, char **argv)
 			*to++ = *from;
 	}
 	*to = NULL;
-	return argv;
+	if (!c->prometheus || !strcmp(cmd->name, "stats"))
+		return true;
+	complain(c, "-p: only with stats");
+	return false;
 }
 
-static const struct command *find_command(const struct client *c, const char *name)
+const struct command *find_command(const struct client *c, const char *name)
 {
 	for (size_t i = 0; i < NCOMMANDS; i++)
 		if (!strcmp(commands[i].name, name))
@@ -172,11 +176,10 @@ static const struct command *find_command(const struct client *c, const char *na
 		return NULL;
 	}
 	complain(c, "\"%s\" is not a command", name);
-	usage(c, stderr);
 	return NULL;
 }
 
-static enum exit_status show(const struct client *c, const struct command *cmd, const json_t *reply)
+enum exit_status show(const struct client *c, const struct command *cmd, const json_t *reply)
 {
 	const json_t *data = json_object_get(reply, "data");
 	const char *text = json_string_value(json_object_get(reply, "text"));
@@ -199,7 +202,7 @@ static enum exit_status show(const struct client *c, const struct command *cmd, 
 	return EXIT_DONE;
 }
 
-static uint64_t now_ms(void)
+uint64_t now_ms(void)
 {
 	struct timespec t;
 
@@ -207,9 +210,11 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static bool is_stopped(int err)
+void pause_ms(unsigned ms)
 {
-	return err == -ENOENT || err == -ECONNREFUSED;
+	const struct timespec t = {.tv_nsec = ms * 1000000L};
+
+	nanosleep(&t, NULL);
 }
 
 /*
@@ -220,7 +225,6 @@ static enum exit_status run(
 	const struct client *c, const struct command *cmd, const json_t *request)
 {
 	const uint64_t deadline = now_ms() + RETRY_MS;
-	const struct timespec pause = {.tv_nsec = RETRY_STEP_MS * 1000000L};
 	enum exit_status status = EXIT_REFUSED;
 	json_t *reply = NULL;
 	int r;
@@ -229,7 +233,7 @@ static enum exit_status run(
 		r = wire_ask(c, request, &reply);
 		if (!r || !cmd->offline)
 			break;
-		if (is_stopped(r)) {
+		if (wire_is_stopped(r)) {
 			const int err = cmd->offline(c, request, &status);
 
 			if (!err)
@@ -239,64 +243,56 @@ static enum exit_status run(
 		} else if (r != -ECONNRESET) {
 			break;
 		}
-		if (now_ms() >= deadline) {
-			complain(c,
-				"nobody answers at %s, and another process holds the lock of %s",
-				c->socket, c->statedir);
-			return EXIT_UNREACHABLE;
-		}
-		nanosleep(&pause, NULL);
+		if (now_ms() >= deadline)
+			return wire_complain_locked(c);
+		pause_ms(RETRY_STEP_MS);
 	}
-	if (!r) {
-		status = show(c, cmd, reply);
-		json_decref(reply);
-		return status;
+	if (r)
+		return wire_complain(c, r);
+	status = show(c, cmd, reply);
+	json_decref(reply);
+	return status;
+}
+
+/* One command, of the words of the command line. */
+static enum exit_status run_words(struct client *c, char **words)
+{
+	const struct command *cmd = find_command(c, *words++);
+	enum exit_status status = EXIT_USAGE;
+	json_t *request;
+
+	if (!cmd) {
+		usage(c, stderr);
+		return EXIT_USAGE;
 	}
-	if (is_stopped(r))
-		complain(c, "%s is not running (%s: %s)", c->name, c->socket, strerror(-r));
-	else if (r == -EBADMSG)
-		complain(c, "%s: what came back is not an answer", c->socket);
-	else
-		complain(c, "%s: %s", c->socket, strerror(-r));
-	return r == -EACCES ? EXIT_REFUSED : EXIT_UNREACHABLE;
+	request = words_options(c, cmd, words) ? words_request(c, cmd, words) : NULL;
+	if (!request) {
+		usage_command(c, cmd, stderr);
+		return EXIT_USAGE;
+	}
+	switch (words_family(c, request)) {
+	case FAMILY_OURS: status = run(c, cmd, request); break;
+	case FAMILY_NOTHING: status = EXIT_DONE; break;
+	case FAMILY_REFUSED: status = EXIT_REFUSED; break;
+	}
+	json_decref(request);
+	return status;
 }
 
 int main(int argc, char **argv)
 {
-	const struct command *cmd;
 	enum exit_status status = EXIT_DONE;
 	struct client c;
-	json_t *request;
-	char **words;
 
 	client_init(&c, argc > 0 ? argv[0] : NULL);
 	umask(022);
 	if (!read_options(&c, argc, argv, &status))
 		return status;
-	if (optind >= argc) {
+	if (c.batch ? optind < argc || c.prometheus : optind >= argc) {
 		usage(&c, stderr);
 		return EXIT_USAGE;
 	}
-	cmd = find_command(&c, argv[optind]);
-	if (!cmd)
-		return EXIT_USAGE;
-	words = words_left(&c, argv + optind + 1);
-	if (c.prometheus && strcmp(cmd->name, "stats") != 0) {
-		complain(&c, "-p: only with stats");
-		usage_command(&c, cmd, stderr);
-		return EXIT_USAGE;
-	}
-	request = words_request(&c, cmd, words);
-	if (!request) {
-		usage_command(&c, cmd, stderr);
-		return EXIT_USAGE;
-	}
-	switch (words_family(&c, request)) {
-	case FAMILY_OURS: status = run(&c, cmd, request); break;
-	case FAMILY_NOTHING: break;
-	case FAMILY_REFUSED: status = EXIT_REFUSED; break;
-	}
-	json_decref(request);
+	status = c.batch ? batch_run(&c) : run_words(&c, argv + optind);
 	if (fflush(stdout) || ferror(stdout)) {
 		complain(&c, "standard output: %s", strerror(errno));
 		return EXIT_REFUSED;

@@ -14,8 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime.h"
-#include "state.h"
+#include "store.h"
 
 #define LOCK_WAIT_MS 100
 
@@ -118,82 +117,173 @@ wrong:
 	return false;
 }
 
-static int save(void *ctx, const struct spec *guest)
+struct offline_line {
+	struct spec spec;
+	size_t line;
+};
+
+struct offline {
+	struct client client;
+	struct state *state;
+	struct runtime *runtime;
+	struct offline_line *lines;
+	struct runtime_request *requests; /* requests[i] is of lines[i] */
+	size_t n, room;
+	size_t changed; /* guests */
+	enum exit_status status;
+};
+
+static void offline_free(struct offline *o)
 {
-	return state_save(ctx, guest);
+	runtime_free(o->runtime);
+	state_close(o->state);
+	free(o->lines);
+	free(o->requests);
+	free(o);
 }
 
-static int decide(struct runtime *rt, const json_t *request, const struct spec *s,
-	struct runtime_change **ret, char why[RUNTIME_WHY_MAX])
-{
-	if (!strcmp(text_of(request, "command"), "add"))
-		return runtime_add(
-			rt, s, json_is_true(json_object_get(request, "replace")), ret, why);
-	return runtime_del(rt, s->prefixes, s->nprefixes, *s->vif ? s->vif : NULL,
-		*s->name ? s->name : NULL, ret, why);
-}
-
-static void tell_change(const struct client *c, const struct runtime_change *change)
-{
-	char text[RUNTIME_WHY_MAX];
-
-	if (!change->n) {
-		complain(c, "%s is not running; nothing to change in %s", c->name, c->statedir);
-		return;
-	}
-	complain(c, "%s is not running: the change is kept in %s for its next start", c->name,
-		c->statedir);
-	for (size_t i = 0; i < change->n; i++)
-		complain(c, "%s", runtime_step_text(&change->steps[i], text));
-}
-
-static enum exit_status change_locked(
-	const struct client *c, struct state *st, const json_t *request, const struct spec *s)
+int offline_open(const struct client *c, struct offline **ret)
 {
 	const struct runtime_lookups lookups = {.ifindex = kernel_ifindex};
-	struct runtime *rt = runtime_new(&lookups);
-	struct runtime_change *change = NULL;
-	char why[RUNTIME_WHY_MAX];
+	struct offline *o = calloc(1, sizeof(*o));
 	int r;
 
-	r = rt ? load(c, st, rt) : -ENOMEM;
-	if (!r)
-		r = decide(rt, request, s, &change, why);
-	if (r == -EEXIST) {
-		complain(c, "%s", why);
-	} else {
-		if (!r)
-			r = runtime_commit(rt, change, save, st);
-		if (r)
-			complain(c, "%s is not running, and its state in %s: %s", c->name,
-				c->statedir, strerror(-r));
-		else
-			tell_change(c, change);
+	if (!o)
+		return -ENOMEM;
+	o->client = *c;
+	o->client.line = 0;
+	r = offline_lock(c, true, &o->state);
+	if (!r) {
+		o->runtime = runtime_new(&lookups);
+		r = o->runtime ? load(&o->client, o->state, o->runtime) : -ENOMEM;
 	}
-	runtime_change_free(change);
-	runtime_free(rt);
-	return r ? EXIT_REFUSED : EXIT_DONE;
+	if (!r) {
+		*ret = o;
+		return 0;
+	}
+	if (r != -EWOULDBLOCK)
+		complain(&o->client, "%s is not running, and its state directory %s: %s", c->name,
+			c->statedir, strerror(-r));
+	offline_free(o);
+	return r;
+}
+
+static bool offline_room(struct offline *o)
+{
+	const size_t room = o->room ? 2 * o->room : 1;
+	struct runtime_request *requests;
+	struct offline_line *lines;
+
+	if (o->n < o->room)
+		return true;
+	lines = reallocarray(o->lines, room, sizeof(*lines));
+	if (lines)
+		o->lines = lines;
+	requests = reallocarray(o->requests, room, sizeof(*requests));
+	if (requests)
+		o->requests = requests;
+	if (!lines || !requests)
+		return false;
+	o->room = room;
+	return true;
+}
+
+size_t offline_add(struct offline *o, const json_t *request, size_t line)
+{
+	struct client c = o->client;
+	struct offline_line *l;
+
+	c.line = line;
+	if (!offline_room(o)) {
+		complain(&c, "out of memory");
+		o->status = EXIT_REFUSED;
+		return o->n;
+	}
+	l = &o->lines[o->n];
+	l->line = line;
+	spec_init(&l->spec, ORIGIN_COMMAND);
+	if (!read_request(&c, request, &l->spec)) {
+		spec_free(&l->spec);
+		o->status = EXIT_REFUSED;
+		return o->n;
+	}
+	o->requests[o->n] = (struct runtime_request){
+		.del = !strcmp(text_of(request, "command"), "del"),
+		.replace = json_is_true(json_object_get(request, "replace")),
+	};
+	return ++o->n;
+}
+
+/* A batch tells how many guests changed; one whose vif has another guest now is named there too. */
+static void tell_step(void *ctx, const struct runtime_step *s)
+{
+	struct offline *o = ctx;
+	const struct client *c = &o->client;
+	char text[RUNTIME_WHY_MAX];
+
+	if (o->changed++ == 0)
+		complain(c, "%s is not running: %s kept in %s for its next start", c->name,
+			c->batch ? "changes are" : "the change is", c->statedir);
+	if (!c->batch || s->cause == RUNTIME_STALE)
+		complain(c, "%s", runtime_step_text(s, text));
+}
+
+static void tell_result(struct offline *o, const struct runtime_request *q, size_t line)
+{
+	struct client c = o->client;
+
+	if (!q->result)
+		return;
+	o->status = EXIT_REFUSED;
+	c.line = line;
+	if (q->result == -EEXIST && q->why)
+		complain(&c, "%s", q->why);
+	else
+		complain(&c, "%s is not running, and its state in %s: %s", c.name, c.statedir,
+			strerror(q->result == -EEXIST ? ENOMEM : -q->result));
+}
+
+void offline_run(struct offline *o)
+{
+	const struct runtime_store store = store_of(o->state);
+
+	/* their array may have moved while it grew */
+	for (size_t i = 0; i < o->n; i++)
+		o->requests[i].spec = &o->lines[i].spec;
+	runtime_run(o->runtime, o->requests, o->n, &store, tell_step, o);
+	for (size_t i = 0; i < o->n; i++) {
+		tell_result(o, &o->requests[i], o->lines[i].line);
+		free(o->requests[i].why);
+		spec_free(&o->lines[i].spec);
+	}
+	o->n = 0;
+}
+
+enum exit_status offline_close(struct offline *o)
+{
+	const struct client *c = &o->client;
+	enum exit_status status;
+
+	offline_run(o);
+	status = o->status;
+	if (!o->changed && !status)
+		complain(c, "%s is not running; nothing to change in %s", c->name, c->statedir);
+	if (o->changed && c->batch)
+		complain(c, "%zu change%s of a guest's file", o->changed,
+			o->changed == 1 ? "" : "s");
+	offline_free(o);
+	return status;
 }
 
 int offline_change(const struct client *c, const json_t *request, enum exit_status *ret)
 {
-	struct state *st = NULL;
-	struct spec s;
-	int r;
+	struct offline *o;
+	const int r = offline_open(c, &o);
 
 	*ret = EXIT_REFUSED;
-	spec_init(&s, ORIGIN_COMMAND);
-	if (!read_request(c, request, &s)) {
-		spec_free(&s);
-		return 0;
-	}
-	r = offline_lock(c, true, &st);
-	if (!r)
-		*ret = change_locked(c, st, request, &s);
-	else if (r != -EWOULDBLOCK)
-		complain(c, "%s is not running, and its state directory %s: %s", c->name,
-			c->statedir, strerror(-r));
-	state_close(st);
-	spec_free(&s);
-	return r;
+	if (r)
+		return r;
+	offline_add(o, request, 0);
+	*ret = offline_close(o);
+	return 0;
 }

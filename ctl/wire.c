@@ -12,12 +12,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define TIMEOUT_S \
-	120 /* a reload of very many guests takes its time; a hung daemon takes for ever */
 #define READ_MIN 65536
 
-/* Returns the socket or -errno. */
-static int wire_connect(const char *path)
+int wire_connect(const char *path)
 {
 	const struct timeval timeout = {.tv_sec = TIMEOUT_S};
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
@@ -39,8 +36,7 @@ static int wire_connect(const char *path)
 	return fd;
 }
 
-/* What a failed send or receive means to the caller. */
-static int wire_error(int err)
+int wire_error(int err)
 {
 	switch (err) {
 	case EPIPE:
@@ -101,6 +97,16 @@ static int wire_receive(int fd, char **ret, size_t *ret_len)
 	return r;
 }
 
+json_t *wire_reply(const char *text, size_t len)
+{
+	json_t *reply = json_loadb(text, len, JSON_DISABLE_EOF_CHECK, NULL);
+
+	if (json_is_object(reply) && json_is_integer(json_object_get(reply, "exit")))
+		return reply;
+	json_decref(reply);
+	return NULL;
+}
+
 static int wire_exchange(int fd, const char *line, json_t **ret)
 {
 	char *text = NULL;
@@ -116,12 +122,10 @@ static int wire_exchange(int fd, const char *line, json_t **ret)
 		r = wire_receive(fd, &text, &len);
 	if (r)
 		return r;
-	reply = json_loadb(text, len, JSON_DISABLE_EOF_CHECK, NULL);
+	reply = wire_reply(text, len);
 	free(text);
-	if (!json_is_object(reply) || !json_is_integer(json_object_get(reply, "exit"))) {
-		json_decref(reply);
+	if (!reply)
 		return -EBADMSG;
-	}
 	*ret = reply;
 	return 0;
 }
@@ -138,4 +142,27 @@ int wire_ask(const struct client *c, const json_t *request, json_t **ret)
 	free(line);
 	close(fd);
 	return r;
+}
+
+bool wire_is_stopped(int err)
+{
+	return err == -ENOENT || err == -ECONNREFUSED;
+}
+
+enum exit_status wire_complain(const struct client *c, int err)
+{
+	if (wire_is_stopped(err))
+		complain(c, "%s is not running (%s: %s)", c->name, c->socket, strerror(-err));
+	else if (err == -EBADMSG)
+		complain(c, "%s: what came back is not an answer", c->socket);
+	else
+		complain(c, "%s: %s", c->socket, strerror(-err));
+	return err == -EACCES ? EXIT_REFUSED : EXIT_UNREACHABLE;
+}
+
+enum exit_status wire_complain_locked(const struct client *c)
+{
+	complain(c, "nobody answers at %s, and another process holds the lock of %s", c->socket,
+		c->statedir);
+	return EXIT_UNREACHABLE;
 }

@@ -116,11 +116,64 @@ int prefix_parse(const char *text, struct prefix *ret)
 	return 0;
 }
 
+/* The longest run of zero words, the first of several; *len 0: there is none of two or more. */
+static unsigned zero_run(const uint16_t w[8], unsigned *len)
+{
+	unsigned best = 0, n = 0;
+
+	*len = 0;
+	for (unsigned i = 0; i < 8; i++) {
+		n = w[i] ? 0 : n + 1;
+		if (n >= 2 && n > *len) {
+			*len = n;
+			best = i + 1 - n;
+		}
+	}
+	return best;
+}
+
+static char *put_hex(char *to, uint16_t w)
+{
+	unsigned shift = w > 0xfff ? 12 : w > 0xff ? 8 : w > 0xf ? 4 : 0;
+
+	for (;; shift -= 4) {
+		*to++ = "0123456789abcdef"[w >> shift & 0xf];
+		if (!shift)
+			return to;
+	}
+}
+
+/* As inet_ntop(3), RFC 5952, several times as fast: files and lists have very many addresses. */
+static void v6_format(const uint8_t b[16], char *to)
+{
+	unsigned run, len;
+	uint16_t w[8];
+
+	for (unsigned i = 0; i < 8; i++)
+		w[i] = (uint16_t)(b[2 * i] << 8 | b[2 * i + 1]);
+	run = zero_run(w, &len);
+	for (unsigned i = 0; i < 8; i++) {
+		if (len && i == run) {
+			*to++ = ':';
+			i += len - 1;
+			if (i == 7)
+				*to++ = ':';
+			continue;
+		}
+		if (i)
+			*to++ = ':';
+		to = put_hex(to, w[i]);
+	}
+	*to = '\0';
+}
+
 const char *addr_format(const struct addr *a, char buf[ADDR_TEXT_MAX])
 {
 	if (addr_is_v4(a))
 		inet_ntop(AF_INET, a->b + 12, buf, ADDR_TEXT_MAX);
-	else
+	else if (a->b[0] || a->b[1])
+		v6_format(a->b, buf);
+	else /* some of these have an IPv4 address in their text */
 		inet_ntop(AF_INET6, a->b, buf, ADDR_TEXT_MAX);
 	return buf;
 }

@@ -150,6 +150,17 @@ static struct conf *read_while_answering(struct app *a, char why[CONF_WHY_MAX])
 	return r.conf;
 }
 
+static bool on_joins(void *ctx, const json_t *request)
+{
+	(void)ctx;
+	return command_changes_guests(request);
+}
+
+static size_t on_requests(void *ctx, json_t *const *requests, json_t **replies, size_t n)
+{
+	return command_run_all(ctx, requests, replies, n);
+}
+
 bool app_reload(struct app *a, struct config_diff *ret, char why[CONF_WHY_MAX])
 {
 	struct conf *c = read_while_answering(a, why);
@@ -232,6 +243,7 @@ static void raise_file_limit(void)
 /* Everything that needs more than the two capabilities. Returns 0 or an exit status. */
 static int acquire(struct app *a)
 {
+	const struct ctl_handler handler = {a, on_request, on_joins, on_requests};
 	char why[PRIV_WHY_MAX];
 	uid_t uid;
 	gid_t gid;
@@ -260,7 +272,7 @@ static int acquire(struct app *a)
 		log_error("cannot open netlink sockets: %s", strerror(-r));
 		return EXIT_SYSTEM;
 	}
-	r = ctl_open(a->socket_path, uid, gid, on_request, a, &a->wiring->ctl);
+	r = ctl_open(a->socket_path, uid, gid, &handler, &a->wiring->ctl);
 	if (r < 0) {
 		log_error("cannot listen on %s: %s", a->socket_path, strerror(-r));
 		return EXIT_SYSTEM;
@@ -346,6 +358,7 @@ int app_main(const struct codec *codec, int argc, char **argv)
 		.conf_path = o.conf,
 		.socket_path = o.socket,
 		.state_dir = o.state,
+		.ifindex_fd = -1,
 		.wiring = &w};
 	char why[CONF_WHY_MAX];
 	int r;

@@ -35,6 +35,8 @@ struct app {
 	uint64_t started;       /* ms of the monotonic clock */
 	json_t *state_warnings; /* array of TEXT: files of the state directory that were set aside
 				 */
+	int ifindex_fd;         /* a socket to ask the kernel for an interface; -1: none */
+	struct command_batch *batch; /* command_guest.c's own memory */
 	struct wiring *wiring;
 };
 

@@ -7,13 +7,24 @@
 #include "app_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+/* As of now: events of the kernel may still wait to be read. if_nametoindex(3) would make a socket
+ * each time. */
 static uint32_t lookup_ifindex(void *ctx, const char *vif)
 {
-	(void)ctx;
-	return if_nametoindex(vif); /* of now: events of the kernel may still wait to be read */
+	const struct app *a = ctx;
+	struct ifreq r = {0};
+
+	if (a->ifindex_fd < 0)
+		return if_nametoindex(vif);
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", vif);
+	return ioctl(a->ifindex_fd, SIOCGIFINDEX, &r) < 0 ? 0 : (uint32_t)r.ifr_ifindex;
 }
 
 static bool lookup_prefix(void *ctx, const struct prefix *p, const char **guest, const char **vif)
@@ -60,6 +71,7 @@ int guests_open(struct app *a)
 	const struct runtime_lookups lookups = {
 		a, lookup_ifindex, lookup_prefix, lookup_guest, lookup_vif};
 
+	a->ifindex_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	a->state_warnings = json_array();
 	a->runtime = runtime_new(&lookups);
 	return a->runtime && a->state_warnings ? 0 : -ENOMEM;
@@ -110,9 +122,7 @@ int guests_load(struct app *a)
 	for (size_t i = 0; i < n; i++)
 		spec_free(&guests[i]);
 	free(guests);
-	if (r == 0)
-		runtime_foreach(a->runtime, put_in_force, a);
-	return r;
+	return r == 0 ? runtime_foreach(a->runtime, put_in_force, a) : r;
 }
 
 void guests_close(struct app *a)
@@ -120,4 +130,7 @@ void guests_close(struct app *a)
 	runtime_free(a->runtime);
 	state_close(a->state);
 	json_decref(a->state_warnings);
+	free(a->batch);
+	if (a->ifindex_fd >= 0)
+		close(a->ifindex_fd);
 }

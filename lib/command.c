@@ -1,9 +1,4 @@
-/*
- * command: the verbs of the control socket. See command.h.
- *
- * A change goes: request -> spec -> the rules of runtime -> the files of state -> the engine -> the
- * kernel -> reply. Whatever fails before the engine leaves everything as it was.
- */
+/* command: the verbs of the control socket, but for add and del. See command.h. */
 #include "command.h"
 
 #include <errno.h>
@@ -16,7 +11,7 @@
 #include "command_private.h"
 #include "log.h"
 
-static json_t *done(void)
+json_t *command_done(void)
 {
 	return json_pack("{s:i}", "exit", 0);
 }
@@ -26,7 +21,7 @@ json_t *command_data(json_t *data)
 	return json_pack("{s:i,s:o}", "exit", 0, "data", data);
 }
 
-static json_t *with_text(const char *text)
+json_t *command_text(const char *text)
 {
 	return json_pack("{s:i,s:s}", "exit", 0, "text", text);
 }
@@ -77,163 +72,15 @@ static bool texts_of(const json_t *request, const char *key, const json_t **ret)
 	return true;
 }
 
-static bool words_of(const json_t *request, struct command_words *w)
+bool command_words(const json_t *request, struct command_words *w, const char **verb)
 {
+	if (!json_is_object(request) || !text_of(request, "command", verb) || !*verb)
+		return false;
 	w->replace = json_is_true(json_object_get(request, "replace"));
 	return text_of(request, "vif", &w->vif) && text_of(request, "guest", &w->guest) &&
 	       text_of(request, "uplink", &w->uplink) && text_of(request, "via", &w->via) &&
 	       text_of(request, "address", &w->address) &&
 	       texts_of(request, "addresses", &w->addresses) && texts_of(request, "mac", &w->macs);
-}
-
-static bool spec_of(const struct app *a, const struct command_words *w, struct spec *s, char *why)
-{
-	size_t n;
-	const json_t *item;
-
-	if (w->guest && !spec_set_name(s, w->guest, why))
-		return false;
-	if (w->vif && !spec_set_vif(s, w->vif, why))
-		return false;
-	if (w->uplink && !spec_set_uplink(s, w->uplink, why))
-		return false;
-	json_array_foreach (w->addresses, n, item)
-		if (!spec_add_prefix(s, json_string_value(item), a->codec->family, why))
-			return false;
-	json_array_foreach (w->macs, n, item)
-		if (!spec_add_mac(s, json_string_value(item), why))
-			return false;
-	return !w->via || spec_set_via(s, w->via, a->codec->family, why);
-}
-
-static bool is_uplink(const struct conf *c, const char *name)
-{
-	for (size_t n = 0; n < c->nuplinks; n++)
-		if (strcmp(c->uplinks[n].name, name) == 0)
-			return true;
-	return false;
-}
-
-static bool uplink_check(const struct conf *c, const struct spec *s, char *why)
-{
-	if (is_uplink(c, s->vif)) {
-		snprintf(why, SPEC_WHY_MAX, "\"%s\" is an uplink, not a guest's vif", s->vif);
-		return false;
-	}
-	if (*s->uplink && !is_uplink(c, s->uplink)) {
-		snprintf(why, SPEC_WHY_MAX, "the configuration has no uplink \"%s\"", s->uplink);
-		return false;
-	}
-	if (!*s->uplink && c->nuplinks > 1) {
-		snprintf(why, SPEC_WHY_MAX,
-			"there are several uplinks; expected the word uplink and the name of one");
-		return false;
-	}
-	return true;
-}
-
-static int save(void *ctx, const struct spec *guest)
-{
-	return state_save(ctx, guest);
-}
-
-/* Makes a change durable, then puts it in force. */
-static json_t *commit(struct app *a, struct runtime_change *c)
-{
-	char text[RUNTIME_WHY_MAX];
-	int r = runtime_commit(a->runtime, c, save, a->state);
-
-	if (r < 0) {
-		runtime_change_free(c);
-		return command_refused("cannot write to %s: %s; nothing was changed",
-			state_dir(a->state), strerror(-r));
-	}
-	for (size_t n = 0; n < c->n; n++) {
-		log_info("%s", runtime_step_text(&c->steps[n], text));
-		r = engine_guest(a->engine, app_now(), c->steps[n].after);
-		if (r < 0)
-			log_error("guest \"%s\": %s", c->steps[n].after->name, strerror(-r));
-	}
-	runtime_change_free(c);
-	app_settle(a);
-	return r < 0 ? command_refused("%s", strerror(-r)) : done();
-}
-
-/* What was asked for is in force, and yet something keeps it from being answered. */
-static json_t *add_hints(const struct app *a, const struct spec *s)
-{
-	char address[ADDR_TEXT_MAX], text[2048];
-	size_t len = 0;
-
-	for (size_t n = 0; n < s->nprefixes && len < sizeof(text) / 2; n++) {
-		const struct listed *en = table_find(engine_table(a->engine), &s->prefixes[n]);
-
-		/* an absent vif or uplink is no mistake: it is waited for */
-		if (!en || en->silent == REASON_ANSWERED || en->silent == REASON_K04 ||
-			en->silent == REASON_K11)
-			continue;
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s is not answered: %s",
-			len ? "\n" : "", prefix_format(&s->prefixes[n], address),
-			reason_text(en->silent));
-	}
-	if (len)
-		return with_text(text);
-	return done();
-}
-
-static json_t *run_add(struct app *a, const struct command_words *w)
-{
-	char why[SPEC_WHY_MAX], refusal[RUNTIME_WHY_MAX];
-	struct runtime_change *c = NULL;
-	struct spec s;
-	json_t *reply = NULL;
-	int r;
-
-	spec_init(&s, ORIGIN_COMMAND);
-	if (!w->vif || json_array_size(w->addresses) == 0) {
-		reply = command_refused("expected addresses and the word vif with its name");
-		goto out;
-	}
-	if (!spec_of(a, w, &s, why) || (!w->guest && !spec_set_name(&s, w->vif, why)) ||
-		!uplink_check(a->conf, &s, why)) {
-		reply = command_refused("%s", why);
-		goto out;
-	}
-	r = runtime_add(a->runtime, &s, w->replace, &c, refusal);
-	if (r < 0) {
-		reply = command_refused("%s", r == -EEXIST ? refusal : strerror(-r));
-		goto out;
-	}
-	reply = commit(a, c);
-	if (json_integer_value(json_object_get(reply, "exit")) == 0) {
-		json_decref(reply);
-		reply = add_hints(a, &s);
-	}
-out:
-	spec_free(&s);
-	return reply;
-}
-
-static json_t *run_del(struct app *a, const struct command_words *w)
-{
-	char why[SPEC_WHY_MAX], refusal[RUNTIME_WHY_MAX];
-	struct runtime_change *c = NULL;
-	struct spec s;
-	json_t *reply;
-	int r;
-
-	spec_init(&s, ORIGIN_COMMAND);
-	if (!w->vif && !w->guest && json_array_size(w->addresses) == 0) {
-		reply = command_refused("expected addresses, or the word vif or guest with a name");
-	} else if (!spec_of(a, w, &s, why)) {
-		reply = command_refused("%s", why);
-	} else {
-		r = runtime_del(a->runtime, s.prefixes, s.nprefixes, w->vif, w->guest, &c, refusal);
-		reply = r < 0 ? command_refused("%s", r == -EEXIST ? refusal : strerror(-r))
-			      : commit(a, c);
-	}
-	spec_free(&s);
-	return reply;
 }
 
 static json_t *run_reload(struct app *a)
@@ -304,8 +151,7 @@ json_t *command_run(struct app *a, const json_t *request, bool may_change)
 	const char *command;
 	struct command_words w;
 
-	if (!json_is_object(request) || !text_of(request, "command", &command) || !command ||
-		!words_of(request, &w))
+	if (!command_words(request, &w, &command))
 		return command_refused(
 			"not a request: expected an object with a command and texts");
 	if (strcmp(command, "list") == 0)
@@ -316,10 +162,6 @@ json_t *command_run(struct app *a, const json_t *request, bool may_change)
 		return command_stats(a);
 	if (!may_change)
 		return command_refused("only root and the daemon's user may do this");
-	if (strcmp(command, "add") == 0)
-		return run_add(a, &w);
-	if (strcmp(command, "del") == 0)
-		return run_del(a, &w);
 	if (strcmp(command, "announce") == 0)
 		return run_announce(a, &w);
 	if (strcmp(command, "reload") == 0)

@@ -13,7 +13,12 @@ struct command_words {
 	bool replace;
 };
 
+/* False: not an object with texts where texts belong. */
+bool command_words(const json_t *request, struct command_words *w, const char **verb);
+
+json_t *command_done(void);
 json_t *command_data(json_t *data); /* takes the reference */
+json_t *command_text(const char *text);
 json_t *command_refused(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* command_show.c */

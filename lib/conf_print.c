@@ -27,9 +27,21 @@ static void print_text(const char *text, FILE *to)
 
 static void print_option(const char *indent, const char *name, const char *text, FILE *to)
 {
-	fprintf(to, "%s%s = ", indent, name);
+	fputs(indent, to);
+	fputs(name, to);
+	fputs(" = ", to);
 	print_text(text ? text : "", to);
 	putc('\n', to);
+}
+
+/* One of a list, which may be long: without fprintf(3) in half the time. */
+static void print_item(const char *comma, const char *between, const char *text, FILE *to)
+{
+	fputs(comma, to);
+	fputs(between, to);
+	putc('\'', to);
+	fputs(text, to);
+	putc('\'', to);
 }
 
 static const char *source_text(const struct uplink_policy *p, char buf[ADDR_TEXT_MAX])
@@ -120,7 +132,7 @@ void conf_print_guest(const struct spec *s, FILE *to)
 	print_option("\t", "vif", s->vif, to);
 	fputs("\taddresses = {", to);
 	for (size_t i = 0; i < s->nprefixes; i++)
-		fprintf(to, "%s%s'%s'", i ? "," : "", between, prefix_format(&s->prefixes[i], buf));
+		print_item(i ? "," : "", between, prefix_format(&s->prefixes[i], buf), to);
 	fprintf(to, "%s}\n\tmac = {", s->nprefixes > 1 ? "\n\t" : " ");
 	between = s->nmacs > 1 ? "\n\t\t" : " ";
 	for (size_t i = 0; i < s->nmacs; i++)

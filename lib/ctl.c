@@ -1,6 +1,6 @@
 /*
  * ctl: see ctl.h. This half owns the socket: binds it, accepts, and knows who may change anything.
- * What a connection does is in ctl_client.c.
+ * What a connection does is in ctl_client.c, and what several requests do together in ctl_batch.c.
  *
  * When all places are taken, newcomers wait in the socket's backlog for one of them, and the client
  * that has been idle for longest gives its place up.
@@ -145,7 +145,7 @@ static int ctl_bind(struct ctl *c, const struct sockaddr_un *sun, gid_t gid)
 }
 
 int ctl_open(
-	const char *path, uid_t uid, gid_t gid, ctl_handler *handler, void *ctx, struct ctl **ret)
+	const char *path, uid_t uid, gid_t gid, const struct ctl_handler *handler, struct ctl **ret)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	struct ctl *c;
@@ -163,11 +163,11 @@ int ctl_open(
 	strcpy(c->path, path);
 	c->uid = uid;
 	c->limit = (struct log_limit){.what = "control errors", .burst = 1, .seconds = 60};
-	c->service.handler = handler;
-	c->service.ctx = ctx;
+	c->service.handler = *handler;
 	c->service.left = ctl_resume;
 	c->service.ctl = c;
 	TAILQ_INIT(&c->service.clients);
+	batch_init(&c->service);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	err = c->fd < 0 ? -errno : ctl_bind(c, &sun, gid);
 	if (err < 0) {
@@ -181,6 +181,7 @@ int ctl_open(
 void ctl_start(struct ctl *c, struct ev_loop *loop)
 {
 	c->service.loop = loop;
+	batch_start(&c->service);
 	ev_io_init(&c->io, ctl_ready, c->fd, EV_READ);
 	c->io.data = c;
 	ev_timer_init(&c->retry, ctl_retry, 0., 0.);
@@ -198,6 +199,7 @@ void ctl_close(struct ctl *c)
 	while ((client = TAILQ_FIRST(&c->service.clients)))
 		client_free(client);
 	if (c->service.loop) {
+		batch_stop(&c->service);
 		ev_io_stop(c->service.loop, &c->io);
 		ev_timer_stop(c->service.loop, &c->retry);
 	}

@@ -6,6 +6,10 @@
  * answered in order. The object's "command" says which; what the others mean is lib/command.h's.
  * A client costs bounded memory: at most CTL_CLIENTS_MAX at once, CTL_LINE_MAX bytes a request; one
  * that does not read its replies is not read from either, and delays nobody else.
+ *
+ * Requests that wait together, of one client or of several, can be answered together: those that
+ * the handler wants to join are collected over one turn of the event loop, CTL_BATCH_MAX at most,
+ * and handed over at its end, or before any other request is answered.
  */
 #ifndef CTL_H
 #define CTL_H
@@ -17,21 +21,30 @@
 
 #define CTL_CLIENTS_MAX 64
 #define CTL_LINE_MAX    (1024 * 1024)
+#define CTL_BATCH_MAX   2048
 
 struct ctl;
 struct ev_loop;
 
-/* Answers one request. may_change: the peer is root or the daemon's user. Returns a new reference.
+/* may_change: the peer is root or the daemon's user. Replies are new references; NULL: no memory.
  */
-typedef json_t *ctl_handler(void *ctx, const json_t *request, bool may_change);
+struct ctl_handler {
+	void *ctx;
+	json_t *(*answer)(void *ctx, const json_t *request, bool may_change);
+	/* Is it to be answered together with others? Of those that may change something alone. */
+	bool (*joins)(void *ctx, const json_t *request);
+	/* Answers n requests, in order: replies[i] to requests[i]. Returns how many the next batch
+	 * may have, so that a turn stays short. */
+	size_t (*answer_all)(void *ctx, json_t *const *requests, json_t **replies, size_t n);
+};
 
 /*
  * Binds the socket at path (mode 0660; a left-over of an earlier daemon is replaced, a live one is
- * -EADDRINUSE) and listens. uid and gid: whose the socket is, and who besides root may change
- * anything. Returns 0 and *ret, or -errno.
+ * -EADDRINUSE) and listens. The handler is copied. uid and gid: whose the socket is, and who
+ * besides root may change anything. Returns 0 and *ret, or -errno.
  */
-int ctl_open(
-	const char *path, uid_t uid, gid_t gid, ctl_handler *handler, void *ctx, struct ctl **ret);
+int ctl_open(const char *path, uid_t uid, gid_t gid, const struct ctl_handler *handler,
+	struct ctl **ret);
 void ctl_start(struct ctl *c, struct ev_loop *loop);
 void ctl_close(struct ctl *c); /* removes the socket */
 

@@ -3,8 +3,8 @@
  * closed when it has closed its side and has its replies, or at the first failure.
  *
  * Nobody waits for anybody: a client whose reply does not fit into the socket is not read until it
- * does (so it holds one reply), and a turn answers REQUESTS_A_TURN at most and lets the loop go
- * round.
+ * does (so it holds one reply, or those of a batch), and a turn answers REQUESTS_A_TURN at most, or
+ * a share of a batch, and lets the loop go round.
  */
 #include "ctl_client.h"
 
@@ -18,7 +18,8 @@
 #define REQUESTS_A_TURN 64
 #define IDLE_SECONDS    3.0
 #define INPUT_MIN       4096
-#define INPUT_KEEP      (64 * 1024) /* of an idle client's buffer */
+#define INPUT_A_TURN    (192 * 1024)
+#define BUFFER_KEEP     (64 * 1024) /* of an idle client's buffers */
 #define LINGER_BYTES    (64 * CTL_LINE_MAX)
 
 /* What a client's side still does. */
@@ -29,18 +30,22 @@ enum side {
 };
 
 struct client {
-	TAILQ_ENTRY(client) link;
+	TAILQ_ENTRY(client) link, wait;
 	struct ctl_service *service;
 	int fd;
 	bool may_change;
 	enum side side;
 	ev_io io;
 	ev_timer again; /* more lines are there than one turn answers */
+	bool more;      /* perhaps so */
+	bool lost;      /* for want of memory */
+	size_t joined;  /* requests in the batch */
+	bool waiting;   /* for the end of the turn */
 	ev_tstamp active;
 	char *in; /* [head, len) is unanswered, and up to `scanned` there is no newline in it */
 	size_t in_head, in_len, in_scanned, in_size;
-	char *out; /* one reply */
-	size_t out_len, out_sent;
+	char *out;
+	size_t out_len, out_sent, out_size;
 	size_t thrown_away;
 };
 
@@ -52,6 +57,10 @@ void client_free(struct client *c)
 	ev_timer_stop(service->loop, &c->again);
 	TAILQ_REMOVE(&service->clients, c, link);
 	service->nclients--;
+	if (c->waiting)
+		TAILQ_REMOVE(&service->batch.waiting, c, wait);
+	if (c->joined)
+		batch_forget(service, c);
 	close(c->fd);
 	free(c->in);
 	free(c->out);
@@ -89,32 +98,51 @@ static int client_send(struct client *c)
 		c->out_sent += (size_t)n;
 		c->active = ev_now(c->service->loop);
 	}
-	free(c->out);
-	c->out = NULL;
 	c->out_len = c->out_sent = 0;
+	if (c->out_size > BUFFER_KEEP) {
+		free(c->out);
+		c->out = NULL;
+		c->out_size = 0;
+	}
+	return 0;
+}
+
+static bool client_out_room(struct client *c, size_t n)
+{
+	size_t size = c->out_size ? c->out_size : 256;
+	char *out;
+
+	if (n <= c->out_size - c->out_len)
+		return true;
+	while (size - c->out_len < n)
+		size *= 2;
+	out = realloc(c->out, size);
+	if (!out)
+		return false;
+	c->out = out;
+	c->out_size = size;
+	return true;
+}
+
+static int client_put(const char *text, size_t len, void *client)
+{
+	struct client *c = client;
+
+	if (!client_out_room(c, len))
+		return -1;
+	memcpy(c->out + c->out_len, text, len);
+	c->out_len += len;
 	return 0;
 }
 
 /* Makes the reply ready to send; takes the reference. Returns 0 or -ENOMEM. */
 static int client_reply(struct client *c, json_t *reply)
 {
-	char *text = json_dumps(reply, JSON_COMPACT), *line;
-	size_t len;
+	int err = !reply || json_dump_callback(reply, client_put, c, JSON_COMPACT) < 0 ||
+		  client_put("\n", 1, c) < 0;
 
 	json_decref(reply);
-	if (!text)
-		return -ENOMEM;
-	len = strlen(text);
-	line = realloc(text, len + 1);
-	if (!line) {
-		free(text);
-		return -ENOMEM;
-	}
-	line[len] = '\n'; /* in the place of the NUL */
-	c->out = line;
-	c->out_len = len + 1;
-	c->out_sent = 0;
-	return 0;
+	return err ? -ENOMEM : 0;
 }
 
 static json_t *reply_error(const char *text)
@@ -122,23 +150,64 @@ static json_t *reply_error(const char *text)
 	return json_pack("{s:i, s:s}", "exit", 1, "error", text);
 }
 
-static json_t *line_answer(struct client *c, const char *line, size_t len)
+static json_t *request_error(const json_error_t *error)
 {
+	json_t *reply = json_pack("{s:i, s:o}", "exit", 1, "error",
+		json_sprintf("the request is not JSON: %s", error->text));
+
+	/* the library's text may quote half a character */
+	return reply ? reply : reply_error("the request is not JSON");
+}
+
+/* A client that joins waits for the end of the turn. False: not in this one. */
+static bool client_join(struct client *c, json_t *request)
+{
+	struct batch *b = &c->service->batch;
+
+	b->wanting += !c->waiting;
+	if (!c->waiting)
+		TAILQ_INSERT_TAIL(&b->waiting, c, wait);
+	c->waiting = true;
+	if (c->joined >= b->share || !batch_join(c->service, c, request)) {
+		c->more = true;
+		return false;
+	}
+	c->joined++;
+	return true;
+}
+
+void client_answered(struct client *c, json_t *reply)
+{
+	c->joined--;
+	c->lost |= client_reply(c, reply ? reply : reply_error("out of memory")) < 0;
+}
+
+/* Answers a line, or has it join the batch. Returns 1, 0 where that must wait for the next turn, or
+ * -errno as client_send(). */
+static int line_answer(struct client *c, const char *line, size_t len)
+{
+	const struct ctl_handler *h = &c->service->handler;
 	json_error_t error;
 	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error), *reply;
+	int err;
 
-	if (!request) {
-		reply = json_pack("{s:i, s:o}", "exit", 1, "error",
-			json_sprintf("the request is not JSON: %s", error.text));
-		/* the library's text may quote half a character */
-		return reply ? reply : reply_error("the request is not JSON");
+	if (request && json_is_object(request) && c->may_change && h->joins(h->ctx, request)) {
+		if (client_join(c, request))
+			return 1;
+		json_decref(request);
+		return 0;
 	}
-	if (json_is_object(request))
-		reply = c->service->handler(c->service->ctx, request, c->may_change);
+	batch_end(c->service); /* also because replies come in the order of requests */
+	if (!request)
+		reply = request_error(&error);
+	else if (json_is_object(request))
+		reply = h->answer(h->ctx, request, c->may_change);
 	else
 		reply = reply_error("the request is not a JSON object");
 	json_decref(request);
-	return reply ? reply : reply_error("out of memory");
+	c->lost |= client_reply(c, reply ? reply : reply_error("out of memory")) < 0;
+	err = c->lost ? -ENOMEM : client_send(c);
+	return err ? err : 1;
 }
 
 /*
@@ -167,63 +236,90 @@ static void client_compact(struct client *c)
 	c->in_scanned = c->in_scanned > c->in_head ? c->in_scanned - c->in_head : 0;
 	c->in_len = left;
 	c->in_head = 0;
-	if (left == 0 && c->in_size > INPUT_KEEP) {
+	if (left == 0 && c->in_size > BUFFER_KEEP) {
 		free(c->in);
 		c->in = NULL;
 		c->in_size = 0;
 	}
 }
 
-/* Answers one request. Returns 1, 0 where none is there, or -errno as client_send(). */
+/* Answers one request. Returns 1, 0 where none is there or it must wait, or -errno as
+ * client_send().
+ */
 static int client_answer(struct client *c)
 {
-	ssize_t len = client_line(c);
-	json_t *reply;
+	const ssize_t len = client_line(c);
 	int err;
 
 	if (len == -EAGAIN && (c->side != SIDE_CLOSED || c->in_head == c->in_len))
 		return 0;
 	if (len >= 0) {
-		reply = line_answer(c, c->in + c->in_head, (size_t)len);
-		c->in_head += (size_t)len + 1;
-	} else {
-		reply = reply_error(len == -EMSGSIZE ? "the request is too long"
-						     : "the request does not end in a newline");
-		c->in_head = c->in_len;
-		c->side = SIDE_REFUSED;
+		err = line_answer(c, c->in + c->in_head, (size_t)len);
+		if (err)
+			c->in_head += (size_t)len + 1;
+		return err;
 	}
-	err = client_reply(c, reply);
-	if (err == 0)
-		err = client_send(c);
-	return err < 0 ? err : 1;
+	batch_end(c->service);
+	c->in_head = c->in_len;
+	c->side = SIDE_REFUSED;
+	c->lost |=
+		client_reply(c, reply_error(len == -EMSGSIZE
+						    ? "the request is too long"
+						    : "the request does not end in a newline")) < 0;
+	err = c->lost ? -ENOMEM : client_send(c);
+	return err ? err : 1;
+}
+
+/* Says when this client is looked at again, or that it never is; err: what came of sending. */
+static void client_next(struct client *c, int err)
+{
+	client_compact(c);
+	if (err == -EAGAIN) {
+		client_watch(c, EV_WRITE);
+	} else if (err < 0 || c->lost) {
+		client_leave(c);
+	} else if (c->more) {
+		ev_timer_stop(c->service->loop, &c->again);
+		ev_timer_set(&c->again, 0., 0.);
+		ev_timer_start(c->service->loop, &c->again);
+		ev_io_stop(c->service->loop, &c->io);
+	} else if (c->side == SIDE_CLOSED) {
+		client_leave(c);
+	} else {
+		if (c->side == SIDE_REFUSED)
+			shutdown(c->fd, SHUT_WR);
+		client_watch(c, EV_READ);
+	}
 }
 
 static void client_serve(struct client *c)
 {
 	int err = client_send(c); /* of an earlier turn */
 
-	for (int i = 0; err >= 0; i++) {
-		if (i == REQUESTS_A_TURN) {
-			ev_timer_stop(c->service->loop, &c->again);
-			ev_timer_set(&c->again, 0., 0.);
-			ev_timer_start(c->service->loop, &c->again);
-			ev_io_stop(c->service->loop, &c->io);
+	c->more = false;
+	for (int cost = 0; err >= 0 && c->side != SIDE_REFUSED;) {
+		const size_t joined = c->joined;
+
+		if (cost >= CTL_BATCH_MAX) {
+			c->more = true;
 			break;
 		}
-		err = c->side == SIDE_REFUSED ? 0 : client_answer(c);
+		err = client_answer(c);
 		if (err == 0)
 			break;
+		cost += c->joined > joined ? 1 : CTL_BATCH_MAX / REQUESTS_A_TURN;
 	}
-	client_compact(c);
-	if (err == -EAGAIN) {
-		client_watch(c, EV_WRITE);
-	} else if (err < 0 || (err == 0 && c->side == SIDE_CLOSED)) {
-		client_leave(c);
-	} else if (err == 0) {
-		if (c->side == SIDE_REFUSED)
-			shutdown(c->fd, SHUT_WR);
-		client_watch(c, EV_READ);
-	}
+	if (c->waiting)
+		ev_io_stop(c->service->loop, &c->io);
+	else
+		client_next(c, err < 0 ? err : 0);
+}
+
+void client_resume(struct client *c)
+{
+	TAILQ_REMOVE(&c->service->batch.waiting, c, wait);
+	c->waiting = false;
+	client_next(c, client_send(c));
 }
 
 static bool client_room(struct client *c)
@@ -265,20 +361,21 @@ static void client_read(struct client *c)
 		client_throw_away(c);
 		return;
 	}
-	if (!client_room(c)) {
-		client_leave(c);
-		return;
-	}
-	n = recv(c->fd, c->in + c->in_len, c->in_size - c->in_len, MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n < 0) {
+	do {
+		if (!client_room(c)) {
+			client_leave(c);
+			return;
+		}
+		n = recv(c->fd, c->in + c->in_len, c->in_size - c->in_len, MSG_DONTWAIT);
+		if (n > 0)
+			c->in_len += (size_t)n;
+	} while (n > 0 && c->in_len < INPUT_A_TURN);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		client_leave(c);
 		return;
 	}
 	if (n == 0)
 		c->side = SIDE_CLOSED;
-	c->in_len += (size_t)n;
 	c->active = ev_now(c->service->loop);
 	client_serve(c);
 }
@@ -325,7 +422,7 @@ void client_new(struct ctl_service *service, int fd, bool may_change)
 /* Has nothing happened for long, and is nothing waiting for us to look at it either? */
 static bool client_is_idle(struct client *c)
 {
-	struct pollfd p = {.fd = c->fd, .events = c->out ? POLLOUT : POLLIN};
+	struct pollfd p = {.fd = c->fd, .events = c->out_len ? POLLOUT : POLLIN};
 
 	return ev_now(c->service->loop) - c->active > IDLE_SECONDS && !ev_is_active(&c->again) &&
 	       poll(&p, 1, 0) == 0;

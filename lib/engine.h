@@ -111,6 +111,10 @@ void engine_config_end(struct engine *e, uint64_t now, struct config_diff *ret);
  * -ENOMEM.
  */
 int engine_guest(struct engine *e, uint64_t now, const struct spec *s);
+/* The same where nothing has changed but addresses, at the cost of these: s has the new ones alone,
+ * `gone` (which may be sorted) those that it has no more. It keeps at least one. */
+int engine_guest_part(
+	struct engine *e, uint64_t now, const struct spec *s, struct prefix *gone, size_t ngone);
 
 /* The kernel's tables: what is not mentioned between begin and end is gone. */
 void engine_sync_begin(struct engine *e);

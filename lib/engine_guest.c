@@ -305,6 +305,68 @@ int engine_guest(struct engine *e, uint64_t now, const struct spec *s)
 	return 0;
 }
 
+static int prefix_order(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct prefix));
+}
+
+/* Forgets what is aside of these, which are sorted for it. */
+static void aside_drop(struct guest *g, struct prefix *gone, size_t n)
+{
+	struct aside_list old = STAILQ_HEAD_INITIALIZER(old);
+	struct aside *a;
+
+	if (STAILQ_EMPTY(&g->aside) || n == 0)
+		return;
+	qsort(gone, n, sizeof(*gone), prefix_order);
+	STAILQ_CONCAT(&old, &g->aside);
+	while ((a = STAILQ_FIRST(&old))) {
+		STAILQ_REMOVE_HEAD(&old, next);
+		if (bsearch(&a->prefix, gone, n, sizeof(*gone), prefix_order))
+			free(a);
+		else
+			STAILQ_INSERT_TAIL(&g->aside, a, next);
+	}
+}
+
+/* The exact ones first, or the others: as guest_evaluate(). */
+static void part_evaluate(
+	struct engine *e, uint64_t now, const struct guest *g, const struct spec *s, bool exact)
+{
+	for (size_t n = 0; n < s->nprefixes; n++) {
+		struct listed *en;
+
+		if (prefix_is_exact(&s->prefixes[n]) != exact)
+			continue;
+		en = table_find(e->table, &s->prefixes[n]);
+		if (en && en->guest == g)
+			entry_evaluate(e, now, en);
+	}
+}
+
+int engine_guest_part(
+	struct engine *e, uint64_t now, const struct spec *s, struct prefix *gone, size_t ngone)
+{
+	struct guest *g = table_guest(e->table, s->name, s->origin);
+	size_t added = 0;
+	int r = 0;
+
+	if (!g)
+		return engine_guest(e, now, s);
+	for (size_t n = 0; n < s->nprefixes && r == 0; n++)
+		r = guest_take(e, g, &s->prefixes[n], g->generation, &added);
+	part_evaluate(e, now, g, s, true);
+	part_evaluate(e, now, g, s, false);
+	for (size_t n = 0; n < ngone; n++) {
+		struct listed *en = table_find(e->table, &gone[n]);
+
+		if (en && en->guest == g)
+			entry_drop(e, now, en);
+	}
+	aside_drop(g, gone, ngone);
+	return r;
+}
+
 void engine_config_begin(struct engine *e, const struct route_policy *route, unsigned pace)
 {
 	struct guest *g;

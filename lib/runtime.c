@@ -1,8 +1,13 @@
 /*
  * runtime: what `add` and `del` mean for the run-time guests (runtime.h; DESIGN, Control).
  *
- * Only rules here: each function looks at the set, which it never changes, and puts a change
- * together. The set, its indexes and the commit are runtime_set.c's.
+ * Only rules here: a request is checked first, and then applied to the set. The set and its journal
+ * are runtime_set.c's, batches and their commit runtime_batch.c's.
+ *
+ * A request that takes addresses from another guest is a batch of its own. Its files are replaced
+ * one after another, those that gain first, so a crash in between leaves an address with two
+ * owners, and never with none. Among the other requests of a batch there could be one that makes
+ * this order impossible.
  */
 #include "runtime_set.h"
 
@@ -50,11 +55,16 @@ static bool config_vif(const struct runtime *rt, const char *vif)
 	return l->config_vif && l->config_vif(l->ctx, vif);
 }
 
-/* Registered by another guest on a vif of the same name that is gone: a leftover. */
+/* Is what registered there a leftover, on a vif of the same name that is gone? */
+static bool is_stale_place(const struct rt_place *p, uint32_t ifindex)
+{
+	return p->ifindex && ifindex && p->ifindex != ifindex;
+}
+
 static bool is_stale(const struct rt_guest *g, const struct spec *request, uint32_t ifindex)
 {
-	return !strcmp(g->spec.vif, request->vif) && strcmp(g->spec.name, request->name) &&
-	       g->spec.ifindex && ifindex && g->spec.ifindex != ifindex;
+	return !strcmp(g->head.vif, request->vif) && strcmp(g->head.name, request->name) != 0 &&
+	       is_stale_place(g->place, ifindex);
 }
 
 /*
@@ -87,25 +97,25 @@ static int check_configured(const struct runtime *rt, const struct spec *request
 }
 
 /* May the guest, which is on another vif, be moved to the request's? */
-static int check_move(const struct runtime *rt, const struct spec *now, const struct spec *request,
-	bool replace, char why[RUNTIME_WHY_MAX])
+static int check_move(const struct runtime *rt, const struct rt_guest *g,
+	const struct spec *request, bool replace, char why[RUNTIME_WHY_MAX])
 {
-	if (replace || !ifindex_of(rt, now->vif))
+	if (replace || !ifindex_of(rt, g->head.vif))
 		return 0;
 	for (size_t i = 0; i < request->nprefixes; i++) {
 		const struct rt_entry *e = rt_entry_find(rt, &request->prefixes[i]);
 
-		if (e && &e->guest->spec == now)
+		if (e && e->guest == g)
 			return 0;
 	}
 	return refuse(why,
 		"guest \"%s\" is on vif \"%s\": name one of its addresses, or say replace, to move "
 		"it "
 		"to vif \"%s\"; for a second vif use a second name",
-		now->name, now->vif, request->vif);
+		g->head.name, g->head.vif, request->vif);
 }
 
-static int check_name(const struct runtime *rt, const struct rt_guest *old,
+static int check_name(const struct runtime *rt, const struct rt_guest *g,
 	const struct spec *request, bool replace, char why[RUNTIME_WHY_MAX])
 {
 	const char *vif;
@@ -118,41 +128,89 @@ static int check_name(const struct runtime *rt, const struct rt_guest *old,
 			"guest \"%s\" is on vif \"%s\" in the configuration, not on \"%s\"",
 			request->name, vif, request->vif);
 	}
-	if (old && strcmp(old->spec.vif, request->vif))
-		return check_move(rt, &old->spec, request, replace, why);
+	if (g && strcmp(g->head.vif, request->vif))
+		return check_move(rt, g, request, replace, why);
 	return 0;
 }
 
-/* What the others lose by this request. */
-static int collect_losses(const struct runtime *rt, const struct spec *request, bool replace,
-	uint32_t ifindex, struct rt_losses *ret, char why[RUNTIME_WHY_MAX])
+/* Whom an address of the request is taken from: NULL, nobody. */
+static struct rt_entry *taken(
+	const struct runtime *rt, const struct spec *request, const struct prefix *p)
 {
-	struct rt_guest *g = NULL;
+	struct rt_entry *e = rt_entry_find(rt, p);
 
-	while ((g = rt_guest_on_vif(rt, request->vif, g)))
-		if (is_stale(g, request, ifindex) && !rt_losses_add_all(ret, g, RUNTIME_STALE))
-			return -ENOMEM;
+	return e && strcmp(e->guest->head.name, request->name) ? e : NULL;
+}
 
+static bool has_stale(const struct runtime *rt, const struct spec *request, uint32_t ifindex)
+{
+	const struct rt_guest *g;
+	struct rt_place *p;
+
+	RT_FOREACH_PLACE (p, rt, request->vif) {
+		if (!is_stale_place(p, ifindex))
+			continue;
+		LIST_FOREACH (g, &p->guests, of_place)
+			if (g->n && strcmp(g->head.name, request->name))
+				return true;
+	}
+	return false;
+}
+
+/* May it have these addresses? *loses: somebody else has less then. */
+static int check_addresses(const struct runtime *rt, const struct spec *request, bool replace,
+	uint32_t ifindex, bool *loses, char why[RUNTIME_WHY_MAX])
+{
+	*loses = has_stale(rt, request, ifindex);
 	for (size_t i = 0; i < request->nprefixes; i++) {
 		const struct prefix *p = &request->prefixes[i];
-		const struct rt_entry *e = rt_entry_find(rt, p);
-		const struct spec *owner = e ? &e->guest->spec : NULL;
+		const struct rt_entry *e = taken(rt, request, p);
 		const int r = check_configured(rt, request, p, why);
 		char text[ADDR_TEXT_MAX];
 
 		if (r)
 			return r;
-		if (!owner || !strcmp(owner->name, request->name) ||
-			is_stale(e->guest, request, ifindex))
+		if (!e || is_stale(e->guest, request, ifindex))
 			continue;
 		if (!replace)
 			return refuse(why,
 				"%s is guest \"%s\"'s on vif \"%s\"; guest \"%s\" on vif \"%s\" "
 				"gets it "
 				"only with replace",
-				prefix_format(p, text), owner->name, owner->vif, request->name,
-				request->vif);
-		if (!rt_losses_add(ret, e->guest, e->prefix, RUNTIME_TAKEN))
+				prefix_format(p, text), e->guest->head.name, e->guest->head.vif,
+				request->name, request->vif);
+		*loses = true;
+	}
+	return 0;
+}
+
+static int lose_all(struct runtime *rt, struct rt_guest *g, enum runtime_cause cause)
+{
+	struct rt_entry *e;
+
+	while ((e = TAILQ_FIRST(&g->entries)))
+		if (rt_entry_lose(rt, e, cause))
+			return -ENOMEM;
+	return 0;
+}
+
+/* What the others lose by this request. */
+static int lose_others(struct runtime *rt, const struct spec *request, uint32_t ifindex)
+{
+	struct rt_guest *g;
+	struct rt_place *p;
+
+	RT_FOREACH_PLACE (p, rt, request->vif) {
+		if (!is_stale_place(p, ifindex))
+			continue;
+		LIST_FOREACH (g, &p->guests, of_place)
+			if (strcmp(g->head.name, request->name) && lose_all(rt, g, RUNTIME_STALE))
+				return -ENOMEM;
+	}
+	for (size_t i = 0; i < request->nprefixes; i++) {
+		struct rt_entry *e = taken(rt, request, &request->prefixes[i]);
+
+		if (e && rt_entry_lose(rt, e, RUNTIME_TAKEN))
 			return -ENOMEM;
 	}
 	return 0;
@@ -166,54 +224,34 @@ static bool has_mac(const struct spec *s, const uint8_t mac[6])
 	return false;
 }
 
-/* Adds to s what the request has and it has not. Returns 1 where that was something, 0, -ENOMEM. */
-static int merge_lists(const struct runtime *rt, struct spec *s, const struct spec *request)
+/* Adds to s the MACs of the request that it has not. Returns 1 where there were any, 0, -ENOMEM. */
+static int merge_macs(struct spec *s, const struct spec *request)
 {
-	const size_t nprefixes = s->nprefixes, nmacs = s->nmacs;
-	struct prefix *prefixes;
-	uint8_t(*macs)[6];
+	const size_t n = s->nmacs;
+	uint8_t(*macs)[6] = reallocarray(s->macs, n + request->nmacs, sizeof(*macs));
 
-	prefixes = reallocarray(s->prefixes, nprefixes + request->nprefixes, sizeof(*prefixes));
-	if (!prefixes)
+	if (!macs)
 		return -ENOMEM;
-	s->prefixes = prefixes;
-	for (size_t i = 0; i < request->nprefixes; i++) {
-		const struct rt_entry *e = rt_entry_find(rt, &request->prefixes[i]);
-
-		if (!e || strcmp(e->guest->spec.name, s->name))
-			s->prefixes[s->nprefixes++] = request->prefixes[i];
-	}
-	if (request->nmacs) {
-		macs = reallocarray(s->macs, nmacs + request->nmacs, sizeof(*macs));
-		if (!macs)
-			return -ENOMEM;
-		s->macs = macs;
-		for (size_t i = 0; i < request->nmacs; i++)
-			if (!has_mac(s, request->macs[i]))
-				memcpy(s->macs[s->nmacs++], request->macs[i], 6);
-	}
-	return s->nprefixes > nprefixes || s->nmacs > nmacs;
+	s->macs = macs;
+	for (size_t i = 0; i < request->nmacs; i++)
+		if (!has_mac(s, request->macs[i]))
+			memcpy(s->macs[s->nmacs++], request->macs[i], 6);
+	return s->nmacs > n;
 }
 
-/* The guest as it will be, in *ret (to be freed whatever is returned): 1 changed, 0 not, -ENOMEM.
+/* All of the guest but its addresses, in *ret (to be freed): 1 other than before, 0 not, -ENOMEM.
  */
-static int merge(const struct runtime *rt, const struct rt_guest *old, const struct spec *request,
-	uint32_t ifindex, struct spec *ret)
+static int merge(
+	const struct rt_guest *g, const struct spec *request, uint32_t ifindex, struct spec *ret)
 {
-	const struct spec *now = old ? &old->spec : NULL;
-	bool changed = !old;
-	int r;
+	int changed = !g->n, r;
 
 	spec_init(ret, ORIGIN_COMMAND);
-	if (now && !spec_copy(ret, now)) {
+	if (g->n && !spec_copy(ret, &g->head)) {
 		spec_init(ret, ORIGIN_COMMAND);
 		return -ENOMEM;
 	}
 	memcpy(ret->name, request->name, sizeof(ret->name));
-	r = merge_lists(rt, ret, request);
-	if (r < 0)
-		return r;
-	changed |= r;
 	changed |= strcmp(ret->vif, request->vif) || ret->ifindex != ifindex;
 	memcpy(ret->vif, request->vif, sizeof(ret->vif));
 	ret->ifindex = ifindex;
@@ -226,54 +264,94 @@ static int merge(const struct runtime *rt, const struct rt_guest *old, const str
 		ret->has_via = true;
 		ret->via = request->via;
 	}
-	return changed;
+	if (!request->nmacs)
+		return changed;
+	r = merge_macs(ret, request);
+	return r < 0 ? r : changed | r;
 }
 
-static int add_step(const struct runtime *rt, struct rt_guest *old, const struct spec *request,
-	uint32_t ifindex, struct runtime_change *c, char why[RUNTIME_WHY_MAX])
+static int add_addresses(struct runtime *rt, struct rt_guest *g, const struct spec *request,
+	char why[RUNTIME_WHY_MAX])
 {
-	const bool moved = old && strcmp(old->spec.vif, request->vif);
-	char wrong[SPEC_WHY_MAX];
-	struct spec after;
+	char text[ADDR_TEXT_MAX];
+
+	rt->request++;
+	for (size_t i = 0; i < request->nprefixes; i++) {
+		const struct prefix *p = &request->prefixes[i];
+		const struct rt_entry *e = rt_entry_find(rt, p);
+
+		if (e && e->request == rt->request)
+			return refuse(why,
+				"guest \"%s\": %s is listed twice; expected each address once",
+				g->head.name, prefix_format(p, text));
+		if (!e && rt_entry_add(rt, g, p))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int check_via(const struct runtime *rt, const struct rt_guest *g, char why[RUNTIME_WHY_MAX])
+{
+	const struct prefix via = prefix_exact(&g->head.via);
+	const struct rt_entry *e = g->head.has_via ? rt_entry_find(rt, &via) : NULL;
+	char text[ADDR_TEXT_MAX];
+
+	if (!g->head.has_via || (e && e->guest == g))
+		return 0;
+	return refuse(why,
+		"guest \"%s\": via %s is not among the guest's addresses; expected one of its "
+		"exact addresses",
+		g->head.name, addr_format(&via.addr, text));
+}
+
+static int add_apply(
+	struct runtime *rt, const struct spec *request, uint32_t ifindex, char why[RUNTIME_WHY_MAX])
+{
+	struct rt_guest *g = rt_guest_get(rt, request->name);
+	struct spec head;
 	int r;
 
-	r = merge(rt, old, request, ifindex, &after);
-	if (r > 0 && !spec_check(&after, wrong))
-		r = refuse(why, "guest \"%s\": %s", after.name, wrong);
+	if (!g)
+		return -ENOMEM;
+	r = merge(g, request, ifindex, &head);
 	if (r > 0)
-		r = rt_change_step(c, moved ? RUNTIME_MOVED : RUNTIME_ADDED, old, &after) ? 0
-											  : -ENOMEM;
-	spec_free(&after);
-	return r;
+		r = rt_head_set(rt, g, &head);
+	spec_free(&head);
+	if (!r)
+		r = add_addresses(rt, g, request, why);
+	return r ? r : check_via(rt, g, why);
 }
 
-/* The request with a name and the kernel's index of its vif. */
-static int add_named(struct runtime *rt, const struct spec *request, bool replace,
-	struct runtime_change *c, char why[RUNTIME_WHY_MAX])
+/* The request with a name. */
+static int add_named(
+	struct runtime *rt, const struct spec *request, bool replace, char why[RUNTIME_WHY_MAX])
 {
-	struct rt_guest *old = rt_guest_find(rt, request->name);
 	const uint32_t ifindex = ifindex_of(rt, request->vif);
-	struct rt_losses losses = {0};
+	const size_t open = rt->nrecords;
+	bool loses;
 	int r;
 
-	r = check_name(rt, old, request, replace, why);
+	r = check_name(rt, rt_guest_find(rt, request->name), request, replace, why);
 	if (!r)
-		r = collect_losses(rt, request, replace, ifindex, &losses, why);
-	if (!r && !rt_change_lose(c, &losses))
-		r = -ENOMEM;
+		r = check_addresses(rt, request, replace, ifindex, &loses, why);
+	if (!r && loses && open)
+		r = -EAGAIN;
+	if (r)
+		return r;
+	if (loses)
+		r = lose_others(rt, request, ifindex);
 	if (!r)
-		r = add_step(rt, old, request, ifindex, c, why);
-	free(losses.v);
+		r = add_apply(rt, request, ifindex, why);
+	if (r)
+		rt_undo(rt, open);
+	rt->alone |= !r && loses;
 	return r;
 }
 
-int runtime_add(struct runtime *rt, const struct spec *request, bool replace,
-	struct runtime_change **ret, char why[RUNTIME_WHY_MAX])
+int rt_add(struct runtime *rt, const struct spec *request, bool replace, char why[RUNTIME_WHY_MAX])
 {
 	struct spec named = *request; /* borrows the lists */
 	char wrong[SPEC_WHY_MAX];
-	struct runtime_change *c;
-	int r;
 
 	if (!*request->vif)
 		return refuse(why, "no vif is given");
@@ -282,131 +360,89 @@ int runtime_add(struct runtime *rt, const struct spec *request, bool replace,
 	if (!*named.name && !spec_set_name(&named, named.vif, wrong))
 		return refuse(
 			why, "the vif's name will not do for the guest (%s): give it one", wrong);
-	c = rt_change_new();
-	if (!c)
-		return -ENOMEM;
-	r = add_named(rt, &named, replace, c, why);
-	if (r) {
-		runtime_change_free(c);
-		return r;
-	}
-	*ret = c;
-	return 0;
+	return add_named(rt, &named, replace, why);
 }
 
 static bool selected(const char *wanted, const char *is)
 {
-	return !wanted || !strcmp(wanted, is);
+	return !*wanted || !strcmp(wanted, is);
+}
+
+static struct rt_entry *del_find(
+	const struct runtime *rt, const struct spec *request, const struct prefix *p)
+{
+	struct rt_entry *e = rt_entry_find(rt, p);
+
+	return e && selected(request->vif, e->guest->head.vif) &&
+			       selected(request->name, e->guest->head.name)
+		       ? e
+		       : NULL;
 }
 
 /* Addresses by name: each is either registered, or the configuration's (refused), or not there. */
-static int del_prefixes(const struct runtime *rt, const struct prefix *prefixes, size_t n,
-	const char *vif, const char *guest, struct rt_losses *l, char why[RUNTIME_WHY_MAX])
+static int del_prefixes(struct runtime *rt, const struct spec *request, char why[RUNTIME_WHY_MAX])
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct rt_entry *e = rt_entry_find(rt, &prefixes[i]);
+	for (size_t i = 0; i < request->nprefixes; i++) {
+		const struct prefix *p = &request->prefixes[i];
 		const char *owner, *on;
 		char text[ADDR_TEXT_MAX];
 
-		if (e && selected(vif, e->guest->spec.vif) &&
-			selected(guest, e->guest->spec.name)) {
-			if (!rt_losses_add(l, e->guest, e->prefix, RUNTIME_DELETED))
-				return -ENOMEM;
-			continue;
-		}
-		if (config_prefix(rt, &prefixes[i], &owner, &on) && selected(vif, on) &&
-			selected(guest, owner))
+		if (!del_find(rt, request, p) && config_prefix(rt, p, &owner, &on) &&
+			selected(request->vif, on) && selected(request->name, owner))
 			return refuse(why, "%s (guest \"%s\") is listed in the configuration",
-				prefix_format(&prefixes[i], text), owner);
+				prefix_format(p, text), owner);
+	}
+	for (size_t i = 0; i < request->nprefixes; i++) {
+		struct rt_entry *e = del_find(rt, request, &request->prefixes[i]);
+
+		if (e && rt_entry_lose(rt, e, RUNTIME_DELETED))
+			return -ENOMEM;
 	}
 	return 0;
 }
 
-static int del_guest(const struct runtime *rt, const char *vif, const char *guest,
-	struct rt_losses *l, char why[RUNTIME_WHY_MAX])
+static int del_guest(struct runtime *rt, const struct spec *request, char why[RUNTIME_WHY_MAX])
 {
-	struct rt_guest *g = rt_guest_find(rt, guest);
+	struct rt_guest *g = rt_guest_find(rt, request->name);
 	const char *on;
 
-	if (g && selected(vif, g->spec.vif))
-		return rt_losses_add_all(l, g, RUNTIME_DELETED) ? 0 : -ENOMEM;
-	if (config_guest(rt, guest, &on) && selected(vif, on))
-		return refuse(why, "guest \"%s\" is listed in the configuration", guest);
+	if (g && selected(request->vif, g->head.vif))
+		return lose_all(rt, g, RUNTIME_DELETED);
+	if (config_guest(rt, request->name, &on) && selected(request->vif, on))
+		return refuse(why, "guest \"%s\" is listed in the configuration", request->name);
 	return 0;
 }
 
-static int del_vif(
-	const struct runtime *rt, const char *vif, struct rt_losses *l, char why[RUNTIME_WHY_MAX])
+static int del_vif(struct runtime *rt, const struct spec *request, char why[RUNTIME_WHY_MAX])
 {
-	struct rt_guest *g = NULL;
+	const size_t open = rt->nrecords;
+	struct rt_guest *g;
+	struct rt_place *p;
 
-	while ((g = rt_guest_on_vif(rt, vif, g)))
-		if (!rt_losses_add_all(l, g, RUNTIME_DELETED))
-			return -ENOMEM;
-	if (!l->n && config_vif(rt, vif))
-		return refuse(why, "the guests on vif \"%s\" are listed in the configuration", vif);
+	RT_FOREACH_PLACE (p, rt, request->vif)
+		LIST_FOREACH (g, &p->guests, of_place)
+			if (lose_all(rt, g, RUNTIME_DELETED))
+				return -ENOMEM;
+	if (rt->nrecords == open && config_vif(rt, request->vif))
+		return refuse(why, "the guests on vif \"%s\" are listed in the configuration",
+			request->vif);
 	return 0;
 }
 
-int runtime_del(struct runtime *rt, const struct prefix *prefixes, size_t n, const char *vif,
-	const char *guest, struct runtime_change **ret, char why[RUNTIME_WHY_MAX])
+int rt_del(struct runtime *rt, const struct spec *request, char why[RUNTIME_WHY_MAX])
 {
-	struct rt_losses losses = {0};
-	struct runtime_change *c;
+	const size_t open = rt->nrecords;
 	int r;
 
-	if (n)
-		r = del_prefixes(rt, prefixes, n, vif, guest, &losses, why);
-	else if (guest)
-		r = del_guest(rt, vif, guest, &losses, why);
-	else if (vif)
-		r = del_vif(rt, vif, &losses, why);
+	if (request->nprefixes)
+		r = del_prefixes(rt, request, why);
+	else if (*request->name)
+		r = del_guest(rt, request, why);
+	else if (*request->vif)
+		r = del_vif(rt, request, why);
 	else
 		r = refuse(why, "no address, vif or guest is given");
-
-	c = r ? NULL : rt_change_new();
-	if (!r && (!c || !rt_change_lose(c, &losses)))
-		r = -ENOMEM;
-	free(losses.v);
-	if (r) {
-		runtime_change_free(c);
-		return r;
-	}
-	*ret = c;
-	return 0;
-}
-
-const char *runtime_step_text(const struct runtime_step *s, char buf[RUNTIME_WHY_MAX])
-{
-	const struct spec *a = s->after, *b = s->before;
-	const size_t had = b ? b->nprefixes : 0;
-
-	switch (s->cause) {
-	case RUNTIME_ADDED:
-		snprintf(buf, RUNTIME_WHY_MAX, "guest \"%s\" on vif \"%s\": %zu address%s", a->name,
-			a->vif, a->nprefixes, a->nprefixes == 1 ? "" : "es");
-		break;
-	case RUNTIME_MOVED:
-		snprintf(buf, RUNTIME_WHY_MAX, "guest \"%s\" moved from vif \"%s\" to vif \"%s\"",
-			a->name, b->vif, a->vif);
-		break;
-	case RUNTIME_TAKEN:
-		snprintf(buf, RUNTIME_WHY_MAX,
-			"guest \"%s\" on vif \"%s\" lost %zu of %zu addresses to another guest",
-			a->name, a->vif, had - a->nprefixes, had);
-		break;
-	case RUNTIME_STALE:
-		snprintf(buf, RUNTIME_WHY_MAX,
-			"guest \"%s\" is removed: vif \"%s\" is not the one it was registered on, "
-			"and "
-			"another guest has it now",
-			a->name, a->vif);
-		break;
-	case RUNTIME_DELETED:
-		snprintf(buf, RUNTIME_WHY_MAX,
-			"guest \"%s\" on vif \"%s\": %zu of %zu addresses deleted", a->name, a->vif,
-			had - a->nprefixes, had);
-		break;
-	}
-	return buf;
+	if (r)
+		rt_undo(rt, open);
+	return r;
 }

@@ -2,13 +2,14 @@
  * runtime: the run-time guests as a set, and the rules of `add` and `del` (DESIGN, Control).
  *
  * Plain data: no file, no socket, no clock. The daemon and the control client (while the daemon is
- * stopped) load the state directory into a set and ask it what a request means. The answer is a
- * struct runtime_change, which names each guest that changes, as it was and as it will be; the set
- * itself is untouched until runtime_commit(), which has each guest saved first. So a refused
- * request, or one whose file cannot be written, changes nothing.
+ * stopped) load the state directory into a set and have it run requests. Requests that wait
+ * together are one batch: each is applied in memory by the rules, then every guest that the batch
+ * touched is saved once, and told once. So a request costs what it adds or deletes, and a batch
+ * what the guests that it touches cost, however many others there are.
  *
- * Guests and addresses are found by hash: a request costs what the guests that it touches cost,
- * however many others there are.
+ * A refused request changes nothing, whatever stands before it in the batch. A batch that cannot be
+ * saved is undone, in memory and on disk, and its requests are run again one by one, so that each
+ * gets the answer that is its own.
  */
 #ifndef RUNTIME_H
 #define RUNTIME_H
@@ -39,27 +40,6 @@ struct runtime_lookups {
 	bool (*config_vif)(void *ctx, const char *vif);
 };
 
-enum runtime_cause {
-	RUNTIME_ADDED,   /* new, or has more than before */
-	RUNTIME_MOVED,   /* the same, now on another vif */
-	RUNTIME_TAKEN,   /* lost addresses to another guest (`replace`) */
-	RUNTIME_STALE,   /* its vif was created anew, and another guest registered there */
-	RUNTIME_DELETED, /* lost addresses to `del` */
-};
-
-struct runtime_step {
-	enum runtime_cause cause;
-	const struct spec *before; /* NULL: there was none */
-	const struct spec *after;  /* always there; without prefixes: the guest goes */
-};
-
-/* Both specs of a step live until runtime_change_free(), or, once committed, until the guest is
- * changed again. Guests that lose come before the one that gains. */
-struct runtime_change {
-	size_t n; /* 0: nothing changes */
-	const struct runtime_step *steps;
-};
-
 /* NULL: no memory. The lookups are copied. */
 struct runtime *runtime_new(const struct runtime_lookups *lookups);
 void runtime_free(struct runtime *rt);
@@ -75,35 +55,59 @@ int runtime_load(struct runtime *rt, const struct spec *guests, size_t n,
 	void *ctx);
 
 size_t runtime_count(const struct runtime *rt);
-const struct spec *runtime_guest(const struct runtime *rt, const char *name); /* NULL: none */
-const struct spec *runtime_owner(const struct runtime *rt, const struct prefix *p);
-void runtime_foreach(const struct runtime *rt, void (*each)(void *ctx, const struct spec *s),
-	void *ctx); /* in no order; the set must not change meanwhile */
+/* In no order; the set must not change meanwhile. Returns 0 or -ENOMEM. */
+int runtime_foreach(struct runtime *rt, void (*each)(void *ctx, const struct spec *s), void *ctx);
+
+/* Where guests are kept (lib/state.h). Each returns 0 or -errno. */
+struct runtime_store {
+	void *ctx;
+	/* Writes a guest, so that put() has nothing more to do that a full disk could refuse. */
+	int (*write)(void *ctx, const struct spec *guest);
+	int (*put)(void *ctx, const char *name);    /* makes what was written count */
+	int (*drop)(void *ctx, const char *name);   /* forgets what was written */
+	int (*remove)(void *ctx, const char *name); /* the guest; one that is not there is fine */
+};
+
+enum runtime_cause {
+	RUNTIME_ADDED,   /* new, or has more than before, or something else of it is new */
+	RUNTIME_TAKEN,   /* lost addresses to another guest (`replace`) */
+	RUNTIME_STALE,   /* its vif was created anew, and another guest registered there */
+	RUNTIME_DELETED, /* lost addresses to `del` */
+};
+
+/* What a batch made of one guest. */
+struct runtime_step {
+	enum runtime_cause cause; /* of the last change */
+	size_t had, has;          /* addresses before and now; now 0: the guest is gone */
+	size_t lost;              /* of those that it had */
+	const char *was_on;       /* moved: the vif before; or NULL */
+	bool whole;               /* more has changed than which addresses it has */
+	/* The guest as it is, but of its addresses, unless `whole`, the new ones alone. */
+	const struct spec *guest;
+	struct prefix *gone; /* the addresses that it has no more; may be sorted */
+	size_t ngone;
+};
+
+struct runtime_request {
+	bool del, replace;
+	/*
+	 * add: a guest with a vif and addresses; without a name it is called as its vif.
+	 * del: of these addresses (none: all), what is on that vif ("": any) and of the guest of
+	 * that name ("": any). At least one of the three must be given.
+	 */
+	const struct spec *spec;
+	/* The answer: 0, -EEXIST (refused, a sentence in why), or -errno (nothing was changed). */
+	int result;
+	char *why; /* free(3) it; NULL where there is no memory */
+};
 
 /*
- * What an `add` means. The request is a spec with a vif and addresses; without a name the guest is
- * called as its vif. Returns 0 and *ret, which runtime_change_free() frees, or -EEXIST (refused)
- * with a sentence in why, or -ENOMEM.
+ * Runs requests in order, and answers them all. What is answered with 0 is saved, and has been
+ * told: one call for each guest that changed, those that gain before those that lose.
  */
-int runtime_add(struct runtime *rt, const struct spec *request, bool replace,
-	struct runtime_change **ret, char why[RUNTIME_WHY_MAX]);
-
-/*
- * What a `del` means: of these addresses (n of them; 0: all), what is on the vif (NULL: any) and
- * of the guest (NULL: any). At least one of the three must be given. As runtime_add(), -EEXIST
- * where nobody but the configuration has it.
- */
-int runtime_del(struct runtime *rt, const struct prefix *prefixes, size_t n, const char *vif,
-	const char *guest, struct runtime_change **ret, char why[RUNTIME_WHY_MAX]);
-
-/*
- * Has each changed guest saved (state_save(); 0 or -errno) and then puts the change in force. Where
- * one cannot be saved, those before it are saved as they were, and the set stays as it was; returns
- * that errno. The change is to be freed either way.
- */
-int runtime_commit(struct runtime *rt, struct runtime_change *c,
-	int (*save)(void *ctx, const struct spec *guest), void *ctx);
-void runtime_change_free(struct runtime_change *c); /* NULL is fine */
+void runtime_run(struct runtime *rt, struct runtime_request *requests, size_t n,
+	const struct runtime_store *store, void (*tell)(void *ctx, const struct runtime_step *s),
+	void *ctx);
 
 /* A line for people: `guest "G" moved from vif "V" to vif "W"`. Returns buf. */
 const char *runtime_step_text(const struct runtime_step *s, char buf[RUNTIME_WHY_MAX]);

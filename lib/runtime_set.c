@@ -1,10 +1,8 @@
 /*
- * runtime_set: the run-time guests, their indexes, and changes of them (runtime.h, runtime_set.h).
+ * runtime_set: the run-time guests, their indexes, and the journal (runtime.h, runtime_set.h).
  *
- * Life cycle: runtime_new(), runtime_load(), then changes; runtime_free(). Everything that a change
- * needs is allocated while it is put together, so that putting it in force cannot fail half way:
- * a commit saves, then unlinks the old guests and links the new ones. What a change does not
- * leave in the set is freed with it.
+ * Life cycle: runtime_new(), runtime_load(), then batches; runtime_free(). A batch is open while
+ * the journal has records: rt_undo() goes back to any of them, rt_end() makes an end of it.
  */
 #include "runtime_set.h"
 
@@ -12,22 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define guest_of(node, member) \
-	((struct rt_guest *)(void *)((char *)(node)-offsetof(struct rt_guest, member)))
+#define guest_of(node) \
+	((struct rt_guest *)(void *)((char *)(node)-offsetof(struct rt_guest, by_name)))
+#define place_of(node) \
+	((struct rt_place *)(void *)((char *)(node)-offsetof(struct rt_place, by_vif)))
+#define entry_of(n) ((struct rt_entry *)(void *)((char *)(n)-offsetof(struct rt_entry, node)))
 
-/* What runtime.h shows of a change is its first member. */
-struct change {
-	struct runtime_change shown;
-	struct runtime_step *steps;
-	struct rt_guest **old, **new;
-	size_t cap;
-	bool committed;
-};
-
-static struct change *change_of(struct runtime_change *c)
-{
-	return (struct change *)(void *)c;
-}
+#define JOURNAL_KEEP 4096 /* records whose memory is kept between batches */
 
 static uint64_t hash_text(const char *text)
 {
@@ -43,82 +32,91 @@ static uint64_t hash_prefix(const struct prefix *p)
 	return chain_hash(key, sizeof(key));
 }
 
-struct rt_guest *rt_guest_find(const struct runtime *rt, const char *name)
+static struct rt_guest *guest_find(const struct runtime *rt, const char *name)
 {
 	struct chain_node *node = chain_find(&rt->names, hash_text(name));
 
 	for (; node; node = chain_next(node))
-		if (!strcmp(guest_of(node, by_name)->spec.name, name))
-			return guest_of(node, by_name);
+		if (!strcmp(guest_of(node)->head.name, name))
+			return guest_of(node);
 	return NULL;
 }
 
-struct rt_guest *rt_guest_on_vif(const struct runtime *rt, const char *vif, struct rt_guest *g)
+struct rt_guest *rt_guest_find(const struct runtime *rt, const char *name)
 {
-	struct chain_node *node =
-		g ? chain_next(&g->by_vif) : chain_find(&rt->vifs, hash_text(vif));
+	struct rt_guest *g = guest_find(rt, name);
 
-	for (; node; node = chain_next(node))
-		if (!strcmp(guest_of(node, by_vif)->spec.vif, vif))
-			return guest_of(node, by_vif);
-	return NULL;
+	return g && g->n ? g : NULL;
 }
 
 struct rt_entry *rt_entry_find(const struct runtime *rt, const struct prefix *p)
 {
 	struct chain_node *node = chain_find(&rt->prefixes, hash_prefix(p));
 
-	for (; node; node = chain_next(node)) {
-		struct rt_entry *e = (struct rt_entry *)(void *)node;
-
-		if (prefix_equal(e->prefix, p))
-			return e;
-	}
+	for (; node; node = chain_next(node))
+		if (prefix_equal(&entry_of(node)->prefix, p))
+			return entry_of(node);
 	return NULL;
+}
+
+struct rt_place *rt_place_next(const struct runtime *rt, const char *vif, struct rt_place *p)
+{
+	struct chain_node *node =
+		p ? chain_next(&p->by_vif) : chain_find(&rt->vifs, hash_text(vif));
+
+	for (; node; node = chain_next(node))
+		if (!strcmp(place_of(node)->vif, vif))
+			return place_of(node);
+	return NULL;
+}
+
+static struct rt_place *place_get(struct runtime *rt, const struct spec *head)
+{
+	struct rt_place *p;
+
+	RT_FOREACH_PLACE (p, rt, head->vif)
+		if (p->ifindex == head->ifindex)
+			return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	memcpy(p->vif, head->vif, sizeof(p->vif));
+	p->ifindex = head->ifindex;
+	LIST_INIT(&p->guests);
+	chain_add(&rt->vifs, &p->by_vif, hash_text(p->vif));
+	p->deserted = true; /* until somebody stays */
+	SLIST_INSERT_HEAD(&rt->deserted, p, next);
+	return p;
+}
+
+static void guest_place(struct runtime *rt, struct rt_guest *g, struct rt_place *p)
+{
+	struct rt_place *old = g->place;
+
+	if (old == p)
+		return;
+	if (old) {
+		LIST_REMOVE(g, of_place);
+		if (LIST_EMPTY(&old->guests) && !old->deserted) {
+			old->deserted = true;
+			SLIST_INSERT_HEAD(&rt->deserted, old, next);
+		}
+	}
+	g->place = p;
+	if (p)
+		LIST_INSERT_HEAD(&p->guests, g, of_place);
 }
 
 static void guest_free(struct rt_guest *g)
 {
-	if (!g)
-		return;
-	spec_free(&g->spec);
-	free(g->entries);
+	struct rt_entry *e;
+
+	while ((e = TAILQ_FIRST(&g->entries))) {
+		TAILQ_REMOVE(&g->entries, e, of_guest);
+		free(e);
+	}
+	spec_free(&g->head);
 	free(g);
-}
-
-static struct rt_guest *guest_new(const struct spec *s)
-{
-	struct rt_guest *g = calloc(1, sizeof(*g));
-
-	if (!g)
-		return NULL;
-	g->entries = calloc(s->nprefixes ? s->nprefixes : 1, sizeof(*g->entries));
-	if (!g->entries || !spec_copy(&g->spec, s)) {
-		free(g->entries);
-		free(g);
-		return NULL;
-	}
-	for (size_t i = 0; i < g->spec.nprefixes; i++) {
-		g->entries[i].guest = g;
-		g->entries[i].prefix = &g->spec.prefixes[i];
-	}
-	return g;
-}
-
-static void guest_link(struct runtime *rt, struct rt_guest *g)
-{
-	chain_add(&rt->names, &g->by_name, hash_text(g->spec.name));
-	chain_add(&rt->vifs, &g->by_vif, hash_text(g->spec.vif));
-	for (size_t i = 0; i < g->spec.nprefixes; i++)
-		chain_add(&rt->prefixes, &g->entries[i].node, hash_prefix(g->entries[i].prefix));
-}
-
-static void guest_unlink(struct runtime *rt, struct rt_guest *g)
-{
-	chain_del(&rt->names, &g->by_name);
-	chain_del(&rt->vifs, &g->by_vif);
-	for (size_t i = 0; i < g->spec.nprefixes; i++)
-		chain_del(&rt->prefixes, &g->entries[i].node);
 }
 
 struct runtime *runtime_new(const struct runtime_lookups *lookups)
@@ -128,6 +126,7 @@ struct runtime *runtime_new(const struct runtime_lookups *lookups)
 	if (!rt)
 		return NULL;
 	rt->lookups = *lookups;
+	SLIST_INIT(&rt->deserted);
 	if (!chain_init(&rt->names) || !chain_init(&rt->vifs) || !chain_init(&rt->prefixes)) {
 		runtime_free(rt);
 		return NULL;
@@ -137,277 +136,301 @@ struct runtime *runtime_new(const struct runtime_lookups *lookups)
 
 void runtime_free(struct runtime *rt)
 {
+	struct chain_node *node, *next;
+
 	if (!rt)
 		return;
-	for (size_t i = 0; rt->names.buckets && i < rt->names.nbuckets; i++) {
-		struct chain_node *node = rt->names.buckets[i];
-
-		while (node) {
-			struct rt_guest *g = guest_of(node, by_name);
-
-			node = node->next;
-			guest_free(g);
+	for (size_t i = 0; rt->names.buckets && i < rt->names.nbuckets; i++)
+		for (node = rt->names.buckets[i]; node; node = next) {
+			next = node->next;
+			guest_free(guest_of(node));
 		}
-	}
+	for (size_t i = 0; rt->vifs.buckets && i < rt->vifs.nbuckets; i++)
+		for (node = rt->vifs.buckets[i]; node; node = next) {
+			next = node->next;
+			free(place_of(node));
+		}
 	chain_free(&rt->names);
 	chain_free(&rt->vifs);
 	chain_free(&rt->prefixes);
+	free(rt->journal);
+	free(rt->touched);
+	free(rt->scratch);
 	free(rt);
-}
-
-/* A `via` goes with its address. */
-static void drop_lost_via(struct spec *s)
-{
-	if (!s->has_via)
-		return;
-	for (size_t i = 0; i < s->nprefixes; i++)
-		if (prefix_is_exact(&s->prefixes[i]) && addr_equal(&s->prefixes[i].addr, &s->via))
-			return;
-	s->has_via = false;
-	s->via = addr_any;
-}
-
-/* Takes one guest in without the addresses, or all, that somebody else has. */
-static int load_one(struct runtime *rt, const struct spec *s,
-	void (*lost)(void *ctx, const struct spec *guest, const struct prefix *p,
-		const struct spec *owner),
-	void *ctx)
-{
-	const struct rt_guest *namesake = rt_guest_find(rt, s->name);
-	struct rt_guest *g = NULL;
-	struct spec copy;
-	size_t kept = 0;
-
-	if (!spec_copy(&copy, s))
-		return -ENOMEM;
-	for (size_t i = 0; i < s->nprefixes; i++) {
-		const struct rt_entry *e = rt_entry_find(rt, &s->prefixes[i]);
-		const struct rt_guest *owner = namesake ? namesake : e ? e->guest : NULL;
-
-		if (!owner)
-			copy.prefixes[kept++] = s->prefixes[i];
-		else if (lost)
-			lost(ctx, s, &s->prefixes[i], &owner->spec);
-	}
-	copy.nprefixes = kept;
-	drop_lost_via(&copy);
-	if (kept)
-		g = guest_new(&copy);
-	spec_free(&copy);
-	if (g)
-		guest_link(rt, g);
-	return kept && !g ? -ENOMEM : 0;
-}
-
-int runtime_load(struct runtime *rt, const struct spec *guests, size_t n,
-	void (*lost)(void *ctx, const struct spec *guest, const struct prefix *p,
-		const struct spec *owner),
-	void *ctx)
-{
-	for (size_t i = 0; i < n; i++) {
-		const int r = load_one(rt, &guests[i], lost, ctx);
-
-		if (r)
-			return r;
-	}
-	return 0;
 }
 
 size_t runtime_count(const struct runtime *rt)
 {
-	return rt->names.n;
+	return rt->nguests;
 }
 
-const struct spec *runtime_guest(const struct runtime *rt, const char *name)
+bool rt_scratch(struct runtime *rt, size_t n)
 {
-	const struct rt_guest *g = rt_guest_find(rt, name);
+	size_t room = rt->scratch_room ? rt->scratch_room : 64;
+	struct prefix *scratch;
 
-	return g ? &g->spec : NULL;
+	if (n <= rt->scratch_room)
+		return true;
+	while (room < n)
+		room *= 2;
+	scratch = reallocarray(rt->scratch, room, sizeof(*scratch));
+	if (!scratch)
+		return false;
+	rt->scratch = scratch;
+	rt->scratch_room = room;
+	return true;
 }
 
-const struct spec *runtime_owner(const struct runtime *rt, const struct prefix *p)
+struct spec rt_whole(struct runtime *rt, const struct rt_guest *g)
 {
-	const struct rt_entry *e = rt_entry_find(rt, p);
+	struct spec s = g->head;
+	const struct rt_entry *e;
 
-	return e ? &e->guest->spec : NULL;
+	s.prefixes = rt->scratch;
+	TAILQ_FOREACH (e, &g->entries, of_guest)
+		s.prefixes[s.nprefixes++] = e->prefix;
+	return s;
 }
 
-void runtime_foreach(
-	const struct runtime *rt, void (*each)(void *ctx, const struct spec *s), void *ctx)
+int runtime_foreach(struct runtime *rt, void (*each)(void *ctx, const struct spec *s), void *ctx)
 {
 	for (size_t i = 0; i < rt->names.nbuckets; i++)
-		for (struct chain_node *node = rt->names.buckets[i]; node; node = node->next)
-			each(ctx, &guest_of(node, by_name)->spec);
-}
+		for (struct chain_node *node = rt->names.buckets[i]; node; node = node->next) {
+			const struct rt_guest *g = guest_of(node);
+			struct spec s;
 
-bool rt_losses_add(
-	struct rt_losses *l, struct rt_guest *g, const struct prefix *p, enum runtime_cause cause)
-{
-	if (l->n == l->cap) {
-		const size_t cap = l->cap ? l->cap * 2 : 16;
-		struct rt_loss *v = reallocarray(l->v, cap, sizeof(*v));
-
-		if (!v)
-			return false;
-		l->v = v;
-		l->cap = cap;
-	}
-	l->v[l->n++] = (struct rt_loss){.guest = g, .prefix = p, .cause = cause};
-	return true;
-}
-
-bool rt_losses_add_all(struct rt_losses *l, struct rt_guest *g, enum runtime_cause cause)
-{
-	for (size_t i = 0; i < g->spec.nprefixes; i++)
-		if (!rt_losses_add(l, g, &g->spec.prefixes[i], cause))
-			return false;
-	return true;
-}
-
-/* By guest, and of one guest in the order of its addresses. */
-static int loss_compare(const void *a, const void *b)
-{
-	const struct rt_loss *x = a, *y = b;
-	const int by_name = strcmp(x->guest->spec.name, y->guest->spec.name);
-
-	if (by_name)
-		return by_name;
-	return (x->prefix > y->prefix) - (x->prefix < y->prefix);
-}
-
-/* One guest's losses, in the order of its addresses. */
-static bool lose_one(struct runtime_change *c, const struct rt_loss *l, size_t n)
-{
-	const struct spec *before = &l->guest->spec;
-	struct spec after;
-	size_t kept = 0, lost = 0;
-	bool ok;
-
-	if (!spec_copy(&after, before))
-		return false;
-	for (size_t i = 0; i < before->nprefixes; i++) {
-		const struct prefix *p = &before->prefixes[i];
-
-		while (lost < n && l[lost].prefix < p)
-			lost++;
-		if (lost == n || l[lost].prefix != p)
-			after.prefixes[kept++] = *p;
-	}
-	after.nprefixes = kept;
-	drop_lost_via(&after);
-	ok = rt_change_step(c, l->cause, l->guest, &after);
-	spec_free(&after);
-	return ok;
-}
-
-bool rt_change_lose(struct runtime_change *c, struct rt_losses *l)
-{
-	if (l->n)
-		qsort(l->v, l->n, sizeof(*l->v), loss_compare);
-	for (size_t i = 0, next; i < l->n; i = next) {
-		for (next = i + 1; next < l->n && l->v[next].guest == l->v[i].guest;)
-			next++;
-		if (!lose_one(c, &l->v[i], next - i))
-			return false;
-	}
-	return true;
-}
-
-struct runtime_change *rt_change_new(void)
-{
-	struct change *c = calloc(1, sizeof(*c));
-
-	return c ? &c->shown : NULL;
-}
-
-static bool change_reserve(struct change *c)
-{
-	const size_t cap = c->cap ? c->cap * 2 : 4;
-	struct rt_guest **old, **new;
-	struct runtime_step *steps;
-
-	if (c->shown.n < c->cap)
-		return true;
-	steps = reallocarray(c->steps, cap, sizeof(*steps));
-	if (steps)
-		c->shown.steps = c->steps = steps;
-	old = reallocarray(c->old, cap, sizeof(struct rt_guest *));
-	if (old)
-		c->old = old;
-	new = reallocarray(c->new, cap, sizeof(struct rt_guest *));
-	if (new)
-		c->new = new;
-	if (!steps || !old || !new)
-		return false;
-	c->cap = cap;
-	return true;
-}
-
-bool rt_change_step(struct runtime_change *shown, enum runtime_cause cause, struct rt_guest *old,
-	const struct spec *after)
-{
-	struct change *c = change_of(shown);
-	struct rt_guest *new;
-
-	if (!change_reserve(c))
-		return false;
-	new = guest_new(after);
-	if (!new)
-		return false;
-	c->steps[shown->n] = (struct runtime_step){
-		.cause = cause,
-		.before = old ? &old->spec : NULL,
-		.after = &new->spec,
-	};
-	c->old[shown->n] = old;
-	c->new[shown->n] = new;
-	shown->n++;
-	return true;
-}
-
-int runtime_commit(struct runtime *rt, struct runtime_change *shown,
-	int (*save)(void *ctx, const struct spec *guest), void *ctx)
-{
-	struct change *c = change_of(shown);
-
-	for (size_t i = 0; i < shown->n; i++) {
-		const int r = save(ctx, c->steps[i].after);
-
-		if (!r)
-			continue;
-		while (i--) {
-			struct spec none = *c->steps[i].after;
-
-			none.nprefixes = 0;
-			save(ctx, c->steps[i].before ? c->steps[i].before : &none);
+			if (!rt_scratch(rt, g->n))
+				return -ENOMEM;
+			s = rt_whole(rt, g);
+			if (g->n)
+				each(ctx, &s);
 		}
-		return r;
-	}
-	for (size_t i = 0; i < shown->n; i++)
-		if (c->old[i])
-			guest_unlink(rt, c->old[i]);
-	for (size_t i = 0; i < shown->n; i++)
-		if (c->new[i]->spec.nprefixes)
-			guest_link(rt, c->new[i]);
-	c->committed = true;
 	return 0;
 }
 
-void runtime_change_free(struct runtime_change *shown)
-{
-	struct change *c;
+/* --- the journal --- */
 
-	if (!shown)
-		return;
-	c = change_of(shown);
-	for (size_t i = 0; i < shown->n; i++) {
-		if (c->committed)
-			guest_free(c->old[i]);
-		if (!c->committed || !c->new[i]->spec.nprefixes)
-			guest_free(c->new[i]);
+/* The next record, of this guest, which is not counted yet. NULL: no memory. */
+static struct rt_record *journal_room(struct runtime *rt, struct rt_guest *g)
+{
+	if (rt->nrecords == rt->records_room) {
+		const size_t room = rt->records_room ? 2 * rt->records_room : 64;
+		struct rt_record *journal = reallocarray(rt->journal, room, sizeof(*journal));
+
+		if (!journal)
+			return NULL;
+		rt->journal = journal;
+		rt->records_room = room;
 	}
-	free(c->steps);
-	free(c->old);
-	free(c->new);
-	free(c);
+	if (!g->touch && rt->ntouched == rt->touched_room) {
+		const size_t room = rt->touched_room ? 2 * rt->touched_room : 64;
+		struct rt_touch *touched = reallocarray(rt->touched, room, sizeof(*touched));
+
+		if (!touched)
+			return NULL;
+		rt->touched = touched;
+		rt->touched_room = room;
+	}
+	return &rt->journal[rt->nrecords];
+}
+
+/* Called before the change; *r is journal_room()'s. */
+static void journal_add(struct runtime *rt, struct rt_record *r)
+{
+	struct rt_guest *g = r->guest;
+
+	if (!g->touch) {
+		rt->touched[rt->ntouched] = (struct rt_touch){.guest = g, .had = g->n};
+		g->touch = (uint32_t)++rt->ntouched;
+	}
+	r->before = rt->touched[g->touch - 1].last;
+	rt->touched[g->touch - 1].last = (uint32_t)++rt->nrecords;
+}
+
+static void entry_link(struct runtime *rt, struct rt_entry *e)
+{
+	chain_add(&rt->prefixes, &e->node, hash_prefix(&e->prefix));
+	e->linked = true;
+	rt->nguests += e->guest->n++ == 0;
+}
+
+static void entry_unlink(struct runtime *rt, struct rt_entry *e)
+{
+	chain_del(&rt->prefixes, &e->node);
+	TAILQ_REMOVE(&e->guest->entries, e, of_guest);
+	e->linked = false;
+	rt->nguests -= --e->guest->n == 0;
+}
+
+struct rt_guest *rt_guest_get(struct runtime *rt, const char *name)
+{
+	struct rt_guest *g = guest_find(rt, name);
+
+	if (g)
+		return g;
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return NULL;
+	spec_init(&g->head, ORIGIN_COMMAND);
+	strcpy(g->head.name, name);
+	TAILQ_INIT(&g->entries);
+	if (!journal_room(rt, g)) {
+		free(g);
+		return NULL;
+	}
+	/* touched, so that it goes at the end if nothing comes of it */
+	rt->touched[rt->ntouched] = (struct rt_touch){.guest = g};
+	g->touch = (uint32_t)++rt->ntouched;
+	chain_add(&rt->names, &g->by_name, hash_text(name));
+	return g;
+}
+
+int rt_head_set(struct runtime *rt, struct rt_guest *g, const struct spec *head)
+{
+	struct rt_record *r = journal_room(rt, g);
+	struct rt_place *place = place_get(rt, head);
+	struct spec *old = malloc(sizeof(*old)), new;
+
+	if (!r || !place || !old || !spec_copy(&new, head)) {
+		free(old);
+		return -ENOMEM;
+	}
+	*old = g->head;
+	*r = (struct rt_record){.change = RT_HEAD, .guest = g, .head = old, .place = g->place};
+	journal_add(rt, r);
+	g->head = new;
+	guest_place(rt, g, place);
+	return 0;
+}
+
+int rt_entry_add(struct runtime *rt, struct rt_guest *g, const struct prefix *p)
+{
+	struct rt_record *r = journal_room(rt, g);
+	struct rt_entry *e = r ? calloc(1, sizeof(*e)) : NULL;
+
+	if (!e)
+		return -ENOMEM;
+	e->guest = g;
+	e->prefix = *p;
+	e->request = rt->request;
+	*r = (struct rt_record){.change = RT_IN, .cause = RUNTIME_ADDED, .guest = g, .entry = e};
+	journal_add(rt, r);
+	TAILQ_INSERT_TAIL(&g->entries, e, of_guest);
+	entry_link(rt, e);
+	return 0;
+}
+
+int rt_via_lose(struct runtime *rt, struct rt_guest *g, const struct prefix *p)
+{
+	struct spec head = g->head; /* borrows the list */
+
+	if (!head.has_via || !prefix_is_exact(p) || !addr_equal(&head.via, &p->addr))
+		return 0;
+	head.has_via = false;
+	head.via = addr_any;
+	return rt_head_set(rt, g, &head);
+}
+
+int rt_entry_lose(struct runtime *rt, struct rt_entry *e, enum runtime_cause cause)
+{
+	const int err = rt_via_lose(rt, e->guest, &e->prefix);
+	struct rt_record *r = err ? NULL : journal_room(rt, e->guest);
+
+	if (!r)
+		return -ENOMEM;
+	*r = (struct rt_record){.change = RT_OUT,
+		.cause = cause,
+		.guest = e->guest,
+		.entry = e,
+		.behind = TAILQ_PREV(e, rt_entries, of_guest)};
+	journal_add(rt, r);
+	entry_unlink(rt, e);
+	return 0;
+}
+
+static void record_undo(struct runtime *rt, const struct rt_record *r)
+{
+	struct rt_guest *g = r->guest;
+
+	switch (r->change) {
+	case RT_IN:
+		entry_unlink(rt, r->entry);
+		free(r->entry);
+		break;
+	case RT_OUT:
+		if (r->behind)
+			TAILQ_INSERT_AFTER(&g->entries, r->behind, r->entry, of_guest);
+		else
+			TAILQ_INSERT_HEAD(&g->entries, r->entry, of_guest);
+		entry_link(rt, r->entry);
+		break;
+	case RT_HEAD:
+		spec_free(&g->head);
+		g->head = *r->head;
+		free(r->head);
+		guest_place(rt, g, r->place);
+		break;
+	}
+	rt->touched[g->touch - 1].last = r->before;
+}
+
+void rt_undo(struct runtime *rt, size_t n)
+{
+	while (rt->nrecords > n)
+		record_undo(rt, &rt->journal[--rt->nrecords]);
+}
+
+static void record_forget(const struct rt_record *r)
+{
+	switch (r->change) {
+	case RT_IN: break;
+	case RT_OUT: free(r->entry); break;
+	case RT_HEAD:
+		spec_free(r->head);
+		free(r->head);
+		break;
+	}
+}
+
+void rt_end(struct runtime *rt)
+{
+	struct rt_place *p;
+
+	for (size_t i = 0; i < rt->nrecords; i++)
+		record_forget(&rt->journal[i]);
+	for (size_t i = 0; i < rt->ntouched; i++) {
+		struct rt_guest *g = rt->touched[i].guest;
+
+		g->touch = 0;
+		if (g->n)
+			continue;
+		chain_del(&rt->names, &g->by_name);
+		guest_place(rt, g, NULL);
+		guest_free(g);
+	}
+	while ((p = SLIST_FIRST(&rt->deserted))) {
+		SLIST_REMOVE_HEAD(&rt->deserted, next);
+		p->deserted = false;
+		if (!LIST_EMPTY(&p->guests))
+			continue;
+		chain_del(&rt->vifs, &p->by_vif);
+		free(p);
+	}
+	rt->nrecords = rt->ntouched = 0;
+	rt->alone = false;
+	if (rt->records_room > JOURNAL_KEEP) {
+		free(rt->journal);
+		rt->journal = NULL;
+		rt->records_room = 0;
+	}
+	if (rt->touched_room > JOURNAL_KEEP) {
+		free(rt->touched);
+		rt->touched = NULL;
+		rt->touched_room = 0;
+	}
+	if (rt->scratch_room > JOURNAL_KEEP) {
+		free(rt->scratch);
+		rt->scratch = NULL;
+		rt->scratch_room = 0;
+	}
 }

@@ -1,7 +1,4 @@
-/*
- * state: see state.h. A write goes to NAME.conf~ (no guest's name has a tilde) and is renamed over
- * NAME.conf; what a crash leaves is a tilde file, which the next load removes.
- */
+/* state: see state.h. Here the lock and reading; writing is in state_write.c. */
 #include "state.h"
 
 #include <dirent.h>
@@ -16,20 +13,13 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "state_private.h"
 
 #define FILE_MAX  (256u << 20) /* bytes of a guest's file */
 #define POLL_MS   10           /* between two tries for the lock */
-#define SUFFIX    ".conf"
 #define END       "\n# end\n"
 #define IFINDEX   "\n# ifindex "
 #define LOCK_NAME ".lock"
-
-struct state {
-	char *dir;
-	int fd;   /* of the directory */
-	int lock; /* of the lock file in it */
-	int family;
-};
 
 static uint64_t now_ms(void)
 {
@@ -77,10 +67,13 @@ static int lock_open(int dir)
 int state_open(const char *dir, int family, unsigned wait_ms, struct state **ret)
 {
 	struct state *s = calloc(1, sizeof(*s));
+	const mode_t mask = umask(0);
 	int err = -ENOMEM;
 
+	umask(mask);
 	if (!s)
 		return -ENOMEM;
+	s->masked = mask & STATE_FILE_MODE;
 	s->family = family;
 	s->fd = s->lock = -1;
 	s->dir = strdup(dir);
@@ -108,6 +101,7 @@ void state_close(struct state *s)
 {
 	if (!s)
 		return;
+	state_text_close(s);
 	if (s->lock >= 0)
 		close(s->lock);
 	if (s->fd >= 0)
@@ -193,7 +187,7 @@ static bool tail_parse(const char *text, size_t len, uint32_t *ifindex, char why
 static bool text_load(const struct state *s, const char *file, const char *text, size_t len,
 	struct spec **all, size_t *n, char why[CONF_WHY_MAX])
 {
-	size_t before = *n, name_len = strlen(file) - strlen(SUFFIX);
+	size_t before = *n, name_len = strlen(file) - strlen(STATE_SUFFIX);
 	uint32_t ifindex;
 	struct spec *g;
 
@@ -284,9 +278,9 @@ int state_load(struct state *s, struct spec **ret, size_t *n,
 	for (int i = 0; i < count; i++) {
 		const char *file = files[i]->d_name;
 
-		if (ends_with(file, SUFFIX "~") && unlinkat(s->fd, file, 0) < 0)
+		if (ends_with(file, STATE_SUFFIX "~") && unlinkat(s->fd, file, 0) < 0)
 			tell(s, &sink, file, strerror(errno));
-		if (ends_with(file, SUFFIX) && !file_load(s, file, &all, &total, why))
+		if (ends_with(file, STATE_SUFFIX) && !file_load(s, file, &all, &total, why))
 			move_aside(s, &sink, file, why);
 		free(files[i]);
 	}
@@ -296,78 +290,4 @@ int state_load(struct state *s, struct spec **ret, size_t *n,
 	*ret = all;
 	*n = total;
 	return 0;
-}
-
-/* --- writing --- */
-
-static int fd_write(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int file_write(int dir, const char *file, const char *text, size_t len)
-{
-	int fd, err;
-
-	/* a left-over, of whatever kind, is neither followed nor kept */
-	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
-		return -errno;
-	fd = openat(dir, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	err = fd_write(fd, text, len);
-	if (err == 0 && fchmod(fd, 0644) < 0) /* whatever the umask */
-		err = -errno;
-	if (close(fd) < 0 && err == 0)
-		err = -errno;
-	return err;
-}
-
-static char *guest_text(const struct spec *guest, size_t *len)
-{
-	char *text = NULL;
-	FILE *f = open_memstream(&text, len);
-	bool ok;
-
-	if (!f)
-		return NULL;
-	conf_print_guest(guest, f);
-	fprintf(f, "# ifindex %u\n# end\n", guest->ifindex);
-	ok = !ferror(f);
-	if (fclose(f) == 0 && ok)
-		return text;
-	free(text);
-	return NULL;
-}
-
-int state_save(struct state *s, const struct spec *guest)
-{
-	char file[SPEC_NAME_MAX + sizeof(SUFFIX)], temp[sizeof(file) + 1], *text;
-	size_t len;
-	int err;
-
-	snprintf(file, sizeof(file), "%s" SUFFIX, guest->name);
-	snprintf(temp, sizeof(temp), "%s~", file);
-	if (guest->nprefixes == 0)
-		return unlinkat(s->fd, file, 0) < 0 && errno != ENOENT ? -errno : 0;
-	text = guest_text(guest, &len);
-	if (!text)
-		return -ENOMEM;
-	err = file_write(s->fd, temp, text, len);
-	free(text);
-	if (err == 0 && renameat(s->fd, temp, s->fd, file) < 0)
-		err = -errno;
-	if (err < 0)
-		unlinkat(s->fd, temp, 0);
-	return err;
 }

@@ -42,4 +42,15 @@ int state_load(struct state *s, struct spec **ret, size_t *n,
  * not there is fine). Returns 0 or -errno with the old file untouched. */
 int state_save(struct state *s, const struct spec *guest);
 
+/*
+ * The same in two steps, for several guests that change together: all are written beside their
+ * files first, then each takes its file's place, or is dropped. What is refused is refused by the
+ * first step: state_put() needs no room. Each returns 0 or -errno; dropping or removing what is not
+ * there is fine.
+ */
+int state_write(struct state *s, const struct spec *guest);
+int state_put(struct state *s, const char *name);
+int state_drop(struct state *s, const char *name);
+int state_remove(struct state *s, const char *name); /* the guest's file */
+
 #endif

@@ -55,7 +55,7 @@ declare -A may=(
 	[spec]="addr chain" [table]="addr chain msg spec siphash" [engine]="addr msg table policy event spec"
 	[conf]="addr policy spec chain log" [state]="addr conf spec log" [packet]="log" [nl]="addr event log"
 	[siphash]="" [filter]="addr siphash"
-	[runtime]="addr spec chain" [ctl]="log" [priv]="log" [host]="msg log"
+	[runtime]="addr spec chain" [store]="runtime state" [ctl]="log" [priv]="log" [host]="msg log"
 )
 for file in lib/*.[ch]; do
 	base=$(basename "$file")

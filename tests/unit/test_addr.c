@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
 #include <errno.h>
 #include <string.h>
@@ -261,6 +262,30 @@ static void test_order(void **state)
 	assert_true(addr_is_unspecified(&addr_any));
 }
 
+/* Every pattern of zero words, with words of every width: as inet_ntop(3) has it. */
+static void test_format(void **state)
+{
+	static const uint16_t words[] = {0x1, 0x1f, 0x1ff, 0x1fff, 0xf000, 0x2001};
+	char want[INET6_ADDRSTRLEN], got[ADDR_TEXT_MAX];
+
+	(void)state;
+	for (unsigned zeros = 0; zeros < 256; zeros++)
+		for (unsigned shift = 0; shift < 6; shift++) {
+			struct addr a;
+
+			for (unsigned i = 0; i < 8; i++) {
+				uint16_t w = zeros >> i & 1 ? 0 : words[(i + shift) % 6];
+
+				a.b[2 * i] = (uint8_t)(w >> 8);
+				a.b[2 * i + 1] = (uint8_t)w;
+			}
+			if (addr_family(&a) == AF_INET)
+				continue;
+			inet_ntop(AF_INET6, a.b, want, sizeof(want));
+			assert_string_equal(addr_format(&a, got), want);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_format),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -24,6 +24,7 @@
 #include "log.h"
 
 #define WAIT_SECONDS 20
+#define LIMIT        500 /* requests of a batch */
 #define BIG_REPLY    (4 * 1024 * 1024)
 
 struct lab {
@@ -32,6 +33,8 @@ struct lab {
 	struct ctl *ctl;
 	unsigned requests;
 	unsigned streak, streak_max; /* requests of one turn of the loop */
+	unsigned batches, largest;   /* of those that join */
+	struct ctl_handler handler;
 };
 
 static json_t *handle(void *ctx, const json_t *request, bool may_change)
@@ -53,6 +56,28 @@ static json_t *handle(void *ctx, const json_t *request, bool may_change)
 	}
 	return json_pack("{s:i, s:O, s:b}", "exit", 0, "n", json_object_get(request, "n"), "may",
 		may_change);
+}
+
+static bool joins(void *ctx, const json_t *request)
+{
+	(void)ctx;
+	return json_object_get(request, "join");
+}
+
+static size_t handle_all(void *ctx, json_t *const *requests, json_t **replies, size_t n)
+{
+	struct lab *lab = ctx;
+
+	assert_true(n > 0);
+	lab->batches++;
+	if (n > lab->largest)
+		lab->largest = (unsigned)n;
+	for (size_t i = 0; i < n; i++) {
+		lab->requests++;
+		replies[i] = json_pack("{s:O, s:i}", "n", json_object_get(requests[i], "join"),
+			"batch", lab->batches);
+	}
+	return LIMIT;
 }
 
 static void turn(struct lab *lab)
@@ -79,6 +104,7 @@ static int setup(void **state)
 		return -1;
 	snprintf(lab->path, sizeof(lab->path), "%s/ctl.sock", lab->dir);
 	lab->loop = ev_loop_new(EVFLAG_AUTO);
+	lab->handler = (struct ctl_handler){lab, handle, joins, handle_all};
 	*state = lab;
 	return 0;
 }
@@ -90,7 +116,7 @@ static int setup_server(void **state)
 	if (setup(state) < 0)
 		return -1;
 	lab = *state;
-	if (ctl_open(lab->path, geteuid(), getegid(), handle, lab, &lab->ctl) < 0)
+	if (ctl_open(lab->path, geteuid(), getegid(), &lab->handler, &lab->ctl) < 0)
 		return -1;
 	ctl_start(lab->ctl, lab->loop);
 	return 0;
@@ -295,6 +321,91 @@ static void test_long_line(void **state)
 	free(line);
 }
 
+/* What several clients have sent is answered together, and to each what it asked. */
+static void test_together(void **state)
+{
+	struct lab *lab = *state;
+	int fds[3] = {client_open(lab), client_open(lab), client_open(lab)};
+	const char *const asked[] = {
+		"{\"join\":1}\n{\"join\":2}\n", "{\"join\":3}\n", "{\"join\":4}\n"};
+
+	for (int i = 0; i < 3; i++)
+		turn(lab); /* all are accepted */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(send(fds[i], asked[i], strlen(asked[i]), 0), strlen(asked[i]));
+	close(fds[1]); /* it is done, and nobody to answer */
+	while (lab->requests < 4)
+		turn(lab);
+	assert_int_equal(lab->batches, 1);
+	expect_line(lab, fds[2], "{\"n\":4,\"batch\":1}\n");
+	free(client_lines(lab, fds[0], 2));
+	close(fds[0]);
+	close(fds[2]);
+}
+
+/* A request that does not join sees what those before it did, and its reply keeps its place. */
+static void test_order(void **state)
+{
+	struct lab *lab = *state;
+	int fd = client_open(lab);
+	char *text;
+
+	client_say(lab, fd,
+		"{\"join\":1}\n{\"join\":2}\n{\"n\":3}\n{\"join\":4}\nrubbish\n{\"join\":5}\n");
+	shutdown(fd, SHUT_WR);
+	text = client_lines(lab, fd, 6);
+	assert_non_null(text);
+	assert_ptr_equal(strstr(text, "{\"n\":1,\"batch\":1}\n{\"n\":2,\"batch\":1}\n"
+				      "{\"exit\":0,\"n\":3,\"may\":true}\n{\"n\":4,\"batch\":2}\n"
+				      "{\"exit\":1,"),
+		text);
+	assert_non_null(strstr(text, "\n{\"n\":5,\"batch\":3}\n"));
+	free(text);
+	expect_closed(lab, fd);
+}
+
+/* Very many: in batches of a bounded size, in order, while somebody else is served too. */
+static void test_many_join(void **state)
+{
+	enum { MANY = 20000 };
+	struct lab *lab = *state;
+	int fd = client_open(lab), other = client_open(lab);
+	char *requests = malloc(MANY * 24), *p = requests, *text, *at, want[64];
+	size_t sent = 0, got = 0, room = MANY * 48;
+	unsigned others = 0;
+
+	for (int i = 0; i < MANY; i++)
+		p += sprintf(p, "{\"join\":%d}\n", i);
+	text = malloc(room);
+	/* reads while it writes; the other one asks again and again */
+	for (double end = now() + WAIT_SECONDS; got == 0 || !strstr(text, "{\"n\":19999,");) {
+		ssize_t n = send(fd, requests + sent, (size_t)(p - requests) - sent, MSG_NOSIGNAL);
+
+		sent += n > 0 ? (size_t)n : 0;
+		if (others < 10 && send(other, "{\"join\":-1}\n", 12, 0) == 12)
+			others++;
+		turn(lab);
+		n = recv(fd, text + got, room - got - 1, 0);
+		got += n > 0 ? (size_t)n : 0;
+		text[got] = '\0';
+		assert_true(now() < end);
+	}
+	at = text;
+	for (int i = 0; i < MANY; i++) {
+		int len = snprintf(want, sizeof(want), "{\"n\":%d,", i);
+
+		assert_int_equal(strncmp(at, want, (size_t)len), 0);
+		at = strchr(at, '\n') + 1;
+	}
+	free(client_lines(lab, other, others));
+	assert_int_equal(lab->requests, MANY + others);
+	assert_in_range(lab->largest, LIMIT / 2, LIMIT);
+	free(text);
+	free(requests);
+	close(fd);
+	close(other);
+}
+
 static void test_slow_reader(void **state)
 {
 	struct lab *lab = *state;
@@ -387,16 +498,16 @@ static void test_socket_file(void **state)
 	assert_true(fd >= 0);
 	close(fd);
 	assert_int_equal(
-		ctl_open(lab->path, geteuid(), getegid(), handle, lab, &lab->ctl), -EEXIST);
+		ctl_open(lab->path, geteuid(), getegid(), &lab->handler, &lab->ctl), -EEXIST);
 	assert_int_equal(lstat(lab->path, &st), 0);
 	unlink(lab->path);
 
-	assert_int_equal(ctl_open(lab->path, geteuid(), getegid(), handle, lab, &lab->ctl), 0);
+	assert_int_equal(ctl_open(lab->path, geteuid(), getegid(), &lab->handler, &lab->ctl), 0);
 	assert_int_equal(umask(mask), 0);
 	assert_int_equal(lstat(lab->path, &st), 0);
 	assert_int_equal(st.st_mode, S_IFSOCK | 0660);
 	assert_int_equal(
-		ctl_open(lab->path, geteuid(), getegid(), handle, lab, &other), -EADDRINUSE);
+		ctl_open(lab->path, geteuid(), getegid(), &lab->handler, &other), -EADDRINUSE);
 	assert_null(other);
 	assert_int_equal(lstat(lab->path, &st), 0);
 
@@ -416,7 +527,7 @@ static void test_left_over(void **state)
 	strcpy(sun.sun_path, lab->path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
 	close(fd);
-	assert_int_equal(ctl_open(lab->path, geteuid(), getegid(), handle, lab, &lab->ctl), 0);
+	assert_int_equal(ctl_open(lab->path, geteuid(), getegid(), &lab->handler, &lab->ctl), 0);
 	ctl_start(lab->ctl, lab->loop);
 	fd = client_open(lab);
 	client_say(lab, fd, "{\"n\":1}\n");
@@ -441,9 +552,9 @@ static void test_path(void **state)
 	path[0] = '/';
 	path[sizeof(path) - 1] = '\0';
 	assert_int_equal(
-		ctl_open(path, geteuid(), getegid(), handle, lab, &lab->ctl), -ENAMETOOLONG);
+		ctl_open(path, geteuid(), getegid(), &lab->handler, &lab->ctl), -ENAMETOOLONG);
 	snprintf(path, sizeof(path), "%s/absent/ctl.sock", lab->dir);
-	assert_int_equal(ctl_open(path, geteuid(), getegid(), handle, lab, &lab->ctl), -ENOENT);
+	assert_int_equal(ctl_open(path, geteuid(), getegid(), &lab->handler, &lab->ctl), -ENOENT);
 }
 
 int main(void)
@@ -454,6 +565,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rubbish, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_long_line, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_reader, setup_server, teardown),
+		cmocka_unit_test_setup_teardown(test_together, setup_server, teardown),
+		cmocka_unit_test_setup_teardown(test_order, setup_server, teardown),
+		cmocka_unit_test_setup_teardown(test_many_join, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_turns, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_many_clients, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_socket_file, setup, teardown),

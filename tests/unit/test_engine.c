@@ -749,6 +749,64 @@ static void test_routes_via_other(void **state)
 	world_free(w);
 }
 
+/* A difference of a run-time guest: its addresses alone, whoever else lists them. */
+static int part(struct world *w, const char *new, const char *gone)
+{
+	struct prefix p[2] = {P("2001:db8:9999::1")};
+	struct spec s;
+	char why[SPEC_WHY_MAX];
+	int r;
+
+	spec_init(&s, ORIGIN_COMMAND);
+	assert_true(spec_set_name(&s, "six", why) && spec_set_vif(&s, "vif6", why));
+	if (new)
+		assert_true(spec_add_prefix(&s, new, AF_INET6, why));
+	if (gone)
+		p[1] = P(gone);
+	w->nroutes = 0;
+	r = engine_guest_part(w->e, w->now, &s, p, gone ? 2 : 0);
+	spec_free(&s);
+	return r;
+}
+
+static void test_guest_part(void **state)
+{
+	static const char *const six[] = {"2800:110:2::60", "2001:db8:60::/64", NULL};
+	static const char *const seven[] = {"2800:110:2::61", NULL};
+	struct world *w = world_new(&uplink);
+	struct msg m = ask("2800:110:2::1", "2800:110:2::61", router_mac);
+
+	(void)state;
+	link_set(w, 16, "vif6", vif_mac, true, true);
+	link_set(w, 17, "vif7", vif_mac, true, true);
+	guest(w, "six", "vif6", ORIGIN_COMMAND, six, false);
+	assert_int_equal(hear(w, "eth0", &m), REASON_N10);
+	assert_int_equal(part(w, "2800:110:2::61", NULL), 0);
+	assert_int_equal(w->nroutes, 1);
+	assert_int_equal(w->routes[0].r.oif, 16);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	assert_int_equal(part(w, "2800:110:2::61", NULL), 0); /* it has it */
+	assert_int_equal(w->nroutes, 0);
+	/* another's since: not to be dropped by this one */
+	guest(w, "seven", "vif7", ORIGIN_COMMAND, seven, false);
+	assert_int_equal(part(w, NULL, "2800:110:2::61"), 0);
+	assert_int_equal(w->nroutes, 0);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	assert_int_equal(part(w, NULL, "2001:db8:60::/64"), 0);
+	assert_int_equal(w->nroutes, 1);
+	assert_false(w->routes[0].add);
+	/* the configuration's: set aside, and forgotten with the registration */
+	m.target = A("2800:110:2::36");
+	assert_int_equal(part(w, "2800:110:2::36", NULL), 0);
+	assert_int_equal(w->nroutes, 0);
+	assert_int_equal(part(w, NULL, "2800:110:2::36"), 0);
+	engine_config_begin(w->e, &routes, 1000);
+	engine_config_uplink(w->e, "eth0", &uplink);
+	engine_config_end(w->e, w->now, &(struct config_diff){0});
+	assert_int_equal(hear(w, "eth0", &m), REASON_N10);
+	world_free(w);
+}
+
 /* --- configurations --- */
 
 static void ask_in_pause(struct world *w)
@@ -1207,6 +1265,7 @@ int main(void)
 		cmocka_unit_test(test_routes_via),
 		cmocka_unit_test(test_routes_via_other),
 		cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_guest_part),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_precedence),
 		cmocka_unit_test(test_announce),

@@ -166,6 +166,33 @@ static void test_cycle(void **state)
 	assert_int_equal(load_count(&c), 3);
 }
 
+/* In two steps: nothing counts before it is put, and what is dropped never does. */
+static void test_two_steps(void **state)
+{
+	struct complaints c;
+	struct spec s;
+
+	(void)state;
+	save("a", "2001:db8::a");
+	guest(&s, "a", "2001:db8::b");
+	assert_int_equal(state_write(st, &s), 0);
+	spec_free(&s);
+	guest(&s, "new", "2001:db8::c");
+	assert_int_equal(state_write(st, &s), 0);
+	assert_int_equal(state_write(st, &s), 0); /* over what is left of the first */
+	assert_true(exists("a.conf~") && exists("new.conf~") && !exists("new.conf"));
+	assert_int_equal(state_drop(st, "a"), 0);
+	assert_int_equal(state_drop(st, "a"), 0);
+	assert_int_equal(state_put(st, "a"), -ENOENT);
+	assert_int_equal(state_put(st, "new"), 0);
+	assert_true(exists("new.conf") && !exists("new.conf~") && !exists("a.conf~"));
+	assert_int_equal(load_count(&c), 2);
+	assert_int_equal(state_remove(st, "new"), 0);
+	assert_int_equal(state_remove(st, "new"), 0);
+	assert_int_equal(load_count(&c), 1);
+	spec_free(&s);
+}
+
 static void test_many_addresses(void **state)
 {
 	char why[SPEC_WHY_MAX], text[64];
@@ -442,6 +469,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_cycle),
+		TEST(test_two_steps),
 		TEST(test_many_addresses),
 		TEST(test_cut),
 		TEST(test_bad),
