@@ -43,6 +43,9 @@ struct app {
 uint64_t app_now(void); /* ms of the monotonic clock */
 /* Carries out all effects that wait: routes, frames, the timer. */
 void app_settle(struct app *a);
+/* For whoever keeps the loop from going round for long: answers questions that wait, now and then.
+ */
+void app_pause(struct app *a);
 /* Everything about the host that is not as it should be: sysctls (K01, K02), the kernel's own proxy
  * entries for guests' addresses (K01). */
 void app_host_warnings(

@@ -173,6 +173,11 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	app_settle(a);
 }
 
+void app_pause(struct app *a)
+{
+	listen_pause(a);
+}
+
 struct filter_status app_filter(const struct app *a, const char **why)
 {
 	const struct wiring *w = a->wiring;

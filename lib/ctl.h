@@ -26,7 +26,9 @@
 struct ctl;
 struct ev_loop;
 
-/* may_change: the peer is root or the daemon's user. Replies are new references; NULL: no memory.
+/*
+ * may_change: the peer is root or the daemon's user. Replies are new references; NULL: no memory. A
+ * reply that would be very large as a tree may be the text of one, as a JSON string.
  */
 struct ctl_handler {
 	void *ctx;

@@ -138,8 +138,13 @@ static int client_put(const char *text, size_t len, void *client)
 /* Makes the reply ready to send; takes the reference. Returns 0 or -ENOMEM. */
 static int client_reply(struct client *c, json_t *reply)
 {
-	int err = !reply || json_dump_callback(reply, client_put, c, JSON_COMPACT) < 0 ||
-		  client_put("\n", 1, c) < 0;
+	int err = !reply;
+
+	if (json_is_string(reply)) /* ready made (ctl.h) */
+		err = client_put(json_string_value(reply), json_string_length(reply), c) < 0;
+	else if (reply)
+		err = json_dump_callback(reply, client_put, c, JSON_COMPACT) < 0;
+	err = err || client_put("\n", 1, c) < 0;
 
 	json_decref(reply);
 	return err ? -ENOMEM : 0;
