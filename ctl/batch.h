@@ -4,7 +4,7 @@
 
 #include "client.h"
 
-#define WINDOW 4096 /* lines in the queue */
+#define WINDOW 16384 /* lines in the queue */
 
 struct item {
 	size_t line;

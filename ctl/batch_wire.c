@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #define RECEIVE_MIN (64 * 1024)
-#define OFFLINE_MAX 8192 /* lines that are done together */
+#define SEND_ROOM   (512 * 1024) /* what waits together is done together */
+#define OFFLINE_MAX 8192         /* lines that are done together */
 
 static bool bytes_room(struct bytes *y, size_t n)
 {
@@ -97,6 +98,7 @@ void batch_reach(struct batch *b, const json_t *request)
 	const struct item *item = batch_head(b);
 	struct client c = b->client;
 	enum exit_status status = EXIT_REFUSED;
+	const int room = SEND_ROOM;
 
 	c.line = item->line;
 	for (;;) {
@@ -105,6 +107,7 @@ void batch_reach(struct batch *b, const json_t *request)
 		if (r >= 0) {
 			b->fd = r;
 			fcntl(b->fd, F_SETFL, O_NONBLOCK);
+			setsockopt(b->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 			batch_ask(b, request);
 			return;
 		}

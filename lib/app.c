@@ -152,13 +152,13 @@ static struct conf *read_while_answering(struct app *a, char why[CONF_WHY_MAX])
 
 static bool on_joins(void *ctx, const json_t *request)
 {
-	(void)ctx;
+	app_pause(ctx); /* it is asked of each of very many */
 	return command_changes_guests(request);
 }
 
-static size_t on_requests(void *ctx, json_t *const *requests, json_t **replies, size_t n)
+static void on_requests(void *ctx, json_t *const *requests, json_t **replies, size_t n)
 {
-	return command_run_all(ctx, requests, replies, n);
+	command_run_all(ctx, requests, replies, n);
 }
 
 bool app_reload(struct app *a, struct config_diff *ret, char why[CONF_WHY_MAX])

@@ -40,10 +40,10 @@ json_t *command_run(struct app *a, const json_t *request, bool may_change);
  * Requests that wait together, of those that may change something: `add` and `del`, as
  * command_changes_guests() tells. They are done in order, as if one by one, but made durable and
  * put in force together. replies[i] answers requests[i]; NULL: no memory. At most COMMAND_BATCH_MAX
- * of them. Returns how many it may be given in the next turn of the loop, to keep that short.
+ * of them.
  */
 #define COMMAND_BATCH_MAX CTL_BATCH_MAX
 bool command_changes_guests(const json_t *request);
-size_t command_run_all(struct app *a, json_t *const *requests, json_t **replies, size_t n);
+void command_run_all(struct app *a, json_t *const *requests, json_t **replies, size_t n);
 
 #endif

@@ -18,12 +18,6 @@
 
 #define LOG_STEPS 16 /* lines for the guests that change together; more are counted */
 
-/* How long a turn may take, and what it takes on a slow machine, in microseconds. */
-#define TURN_US    8000
-#define REQUEST_US 6
-#define GUEST_US   20 /* a file, and the engine */
-#define LIMIT_MIN  128
-
 /* Several requests, and for those that are in order, what they are for runtime. */
 struct command_batch {
 	struct app *app;
@@ -108,6 +102,11 @@ static bool request_of(const struct app *a, const json_t *json, struct runtime_r
 							    uplink_check(a->conf, s, why)));
 }
 
+static void pause_of(void *app)
+{
+	app_pause(app);
+}
+
 /* Puts in force what has been saved. A vif's earlier guests do not go without a word. */
 static void put_in_force(void *batch, const struct runtime_step *s)
 {
@@ -165,13 +164,16 @@ static json_t *reply_of(const struct command_batch *b, const struct runtime_requ
 static void batch_run(struct command_batch *b, json_t **replies)
 {
 	struct app *a = b->app;
-	const struct runtime_store store = store_of(a->state);
+	struct runtime_store store = store_of(a->state);
 
+	store.pause = pause_of;
+	store.pause_ctx = a;
 	runtime_run(a->runtime, b->requests, b->n, &store, put_in_force, b);
 	if (b->nsteps > LOG_STEPS)
 		log_info("%zu more guests changed by %zu requests", b->nsteps - LOG_STEPS, b->n);
 	app_settle(a);
 	for (size_t i = 0; i < b->n; i++) {
+		app_pause(a);
 		replies[b->of[i]] = reply_of(b, &b->requests[i]);
 		free(b->requests[i].why);
 	}
@@ -184,16 +186,7 @@ bool command_changes_guests(const json_t *request)
 	return verb && (strcmp(verb, "add") == 0 || strcmp(verb, "del") == 0);
 }
 
-/* What comes next is taken to be as what came last. */
-static size_t next_limit(const struct command_batch *b)
-{
-	const size_t n = b->n ? b->n : 1;
-	const size_t limit = TURN_US * n / (REQUEST_US * n + GUEST_US * b->nsteps);
-
-	return limit > LIMIT_MIN ? limit : LIMIT_MIN;
-}
-
-size_t command_run_all(struct app *a, json_t *const *requests, json_t **replies, size_t n)
+void command_run_all(struct app *a, json_t *const *requests, json_t **replies, size_t n)
 {
 	struct command_batch *b = a->batch;
 	char why[SPEC_WHY_MAX];
@@ -201,13 +194,14 @@ size_t command_run_all(struct app *a, json_t *const *requests, json_t **replies,
 	if (!b)
 		b = a->batch = malloc(sizeof(*b)); /* kept: there will be others */
 	if (!b)
-		return 1;
+		return;
 	b->app = a;
 	b->n = b->nsteps = 0;
 	b->err = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct spec *s = &b->specs[b->n];
 
+		app_pause(a);
 		spec_init(s, ORIGIN_COMMAND);
 		b->requests[b->n] = (struct runtime_request){.spec = s};
 		if (request_of(a, requests[i], &b->requests[b->n], s, why)) {
@@ -220,5 +214,4 @@ size_t command_run_all(struct app *a, json_t *const *requests, json_t **replies,
 	batch_run(b, replies);
 	for (size_t i = 0; i < b->n; i++)
 		spec_free(&b->specs[i]);
-	return next_limit(b);
 }

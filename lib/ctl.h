@@ -21,7 +21,7 @@
 
 #define CTL_CLIENTS_MAX 64
 #define CTL_LINE_MAX    (1024 * 1024)
-#define CTL_BATCH_MAX   2048
+#define CTL_BATCH_MAX   4096
 
 struct ctl;
 struct ev_loop;
@@ -35,9 +35,8 @@ struct ctl_handler {
 	json_t *(*answer)(void *ctx, const json_t *request, bool may_change);
 	/* Is it to be answered together with others? Of those that may change something alone. */
 	bool (*joins)(void *ctx, const json_t *request);
-	/* Answers n requests, in order: replies[i] to requests[i]. Returns how many the next batch
-	 * may have, so that a turn stays short. */
-	size_t (*answer_all)(void *ctx, json_t *const *requests, json_t **replies, size_t n);
+	/* Answers n requests, in order: replies[i] to requests[i]. */
+	void (*answer_all)(void *ctx, json_t *const *requests, json_t **replies, size_t n);
 };
 
 /*

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define LIMIT_START 256 /* of the first batch */
-
 static void turn_ends(struct ev_loop *loop, ev_prepare *w, int events);
 
 void batch_init(struct ctl_service *service)
@@ -18,7 +16,7 @@ void batch_init(struct ctl_service *service)
 	struct batch *b = &service->batch;
 
 	TAILQ_INIT(&b->waiting);
-	b->limit = b->share = LIMIT_START;
+	b->share = CTL_BATCH_MAX;
 	ev_prepare_init(&b->turn, turn_ends);
 	b->turn.data = service;
 }
@@ -42,7 +40,7 @@ bool batch_join(struct ctl_service *service, struct client *c, json_t *request)
 {
 	struct batch *b = &service->batch;
 
-	if (b->n >= b->limit)
+	if (b->n == CTL_BATCH_MAX)
 		return false;
 	b->client[b->n] = c;
 	b->request[b->n] = request;
@@ -55,12 +53,10 @@ void batch_end(struct ctl_service *service)
 {
 	struct batch *b = &service->batch;
 	const struct ctl_handler *h = &service->handler;
-	size_t limit;
 
 	if (b->n == 0)
 		return;
-	limit = h->answer_all(h->ctx, b->request, b->reply, b->n);
-	b->limit = limit < 1 ? 1 : limit > CTL_BATCH_MAX ? CTL_BATCH_MAX : limit;
+	h->answer_all(h->ctx, b->request, b->reply, b->n);
 	for (size_t i = 0; i < b->n; i++) {
 		json_decref(b->request[i]);
 		if (b->client[i])
@@ -83,7 +79,7 @@ static void turn_ends(struct ev_loop *loop, ev_prepare *w, int events)
 	while ((c = TAILQ_FIRST(&b->waiting)))
 		client_resume(c);
 	if (b->wanting)
-		b->share = b->limit / b->wanting + 1;
+		b->share = CTL_BATCH_MAX / b->wanting;
 	b->wanting = 0;
 }
 

@@ -18,7 +18,7 @@
 #define REQUESTS_A_TURN 64
 #define IDLE_SECONDS    3.0
 #define INPUT_MIN       4096
-#define INPUT_A_TURN    (192 * 1024)
+#define INPUT_A_TURN    (384 * 1024)
 #define BUFFER_KEEP     (64 * 1024) /* of an idle client's buffers */
 #define LINGER_BYTES    (64 * CTL_LINE_MAX)
 

@@ -20,7 +20,6 @@ struct batch {
 	struct client *client[CTL_BATCH_MAX]; /* NULL: gone meanwhile */
 	json_t *request[CTL_BATCH_MAX], *reply[CTL_BATCH_MAX];
 	unsigned wanting; /* clients that wanted to join in this turn */
-	size_t limit;     /* requests */
 	size_t share;     /* of the batch, for one client, as many as wanted to join the last one */
 };
 

@@ -336,6 +336,7 @@ static void part_evaluate(
 	for (size_t n = 0; n < s->nprefixes; n++) {
 		struct listed *en;
 
+		engine_walk(e);
 		if (prefix_is_exact(&s->prefixes[n]) != exact)
 			continue;
 		en = table_find(e->table, &s->prefixes[n]);
@@ -360,6 +361,7 @@ int engine_guest_part(
 	for (size_t n = 0; n < ngone; n++) {
 		struct listed *en = table_find(e->table, &gone[n]);
 
+		engine_walk(e);
 		if (en && en->guest == g)
 			entry_drop(e, now, en);
 	}

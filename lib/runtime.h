@@ -66,6 +66,9 @@ struct runtime_store {
 	int (*put)(void *ctx, const char *name);    /* makes what was written count */
 	int (*drop)(void *ctx, const char *name);   /* forgets what was written */
 	int (*remove)(void *ctx, const char *name); /* the guest; one that is not there is fine */
+	/* Comes by between two guests, for what must not wait; may be NULL. */
+	void (*pause)(void *pause_ctx);
+	void *pause_ctx;
 };
 
 enum runtime_cause {

@@ -30,6 +30,12 @@ static bool touch_loses(const struct runtime *rt, const struct rt_touch *t)
 	return cause == RUNTIME_TAKEN || cause == RUNTIME_STALE;
 }
 
+static void store_pause(const struct runtime_store *store)
+{
+	if (store->pause)
+		store->pause(store->pause_ctx);
+}
+
 /* --- saving --- */
 
 /* Takes the first n of what was written back. */
@@ -60,6 +66,7 @@ static int batch_write(struct runtime *rt, const struct runtime_store *store)
 			batch_drop(rt, store, i);
 			return r;
 		}
+		store_pause(store);
 	}
 	return 0;
 }
@@ -76,6 +83,7 @@ static int batch_put(struct runtime *rt, const struct runtime_store *store, bool
 		r = t->guest->n ? store->put(store->ctx, name) : store->remove(store->ctx, name);
 		if (r)
 			return r;
+		store_pause(store);
 	}
 	return 0;
 }
@@ -188,15 +196,17 @@ static void tell_touch(struct runtime *rt, const struct rt_touch *t,
 	tell(ctx, &s);
 }
 
-static void batch_tell(
-	struct runtime *rt, void (*tell)(void *ctx, const struct runtime_step *s), void *ctx)
+static void batch_tell(struct runtime *rt, const struct runtime_store *store,
+	void (*tell)(void *ctx, const struct runtime_step *s), void *ctx)
 {
 	for (int losers = 0; losers < 2; losers++)
 		for (size_t i = 0; i < rt->ntouched; i++) {
 			const struct rt_touch *t = &rt->touched[i];
 
-			if (touch_counts(t) && touch_loses(rt, t) == losers)
-				tell_touch(rt, t, tell, ctx);
+			if (!touch_counts(t) || touch_loses(rt, t) != losers)
+				continue;
+			tell_touch(rt, t, tell, ctx);
+			store_pause(store);
 		}
 }
 
@@ -223,7 +233,7 @@ static size_t batch_run(struct runtime *rt, struct runtime_request *q, size_t n,
 		i++;
 	*err = batch_save(rt, store);
 	if (!*err)
-		batch_tell(rt, tell, ctx);
+		batch_tell(rt, store, tell, ctx);
 	rt_end(rt);
 	return i;
 }

@@ -23,5 +23,9 @@ static int store_remove(void *state, const char *name)
 
 struct runtime_store store_of(struct state *s)
 {
-	return (struct runtime_store){s, store_write, store_put, store_drop, store_remove};
+	return (struct runtime_store){.ctx = s,
+		.write = store_write,
+		.put = store_put,
+		.drop = store_drop,
+		.remove = store_remove};
 }

@@ -3,7 +3,7 @@
 #
 #      ndproxyctl -b FILE  ---- one connection, many lines ----  ndproxyd  ---- one file a guest
 #
-# 17-batch.t [ndproxyd|arpproxyd]: the same for either; 18-arp-batch.t is the latter.
+# 17-batch.t [ndproxyd|arpproxyd]: the same for either; 21-arp-batch.t is the latter.
 
 # shellcheck disable=SC2086,SC2317 # an address is one word; functions that wait_for and pass call
 # shellcheck source-path=SCRIPTDIR source=lib.sh

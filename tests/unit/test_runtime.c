@@ -262,7 +262,11 @@ static int disk_remove(void *ctx, const char *name)
 
 static struct runtime_store disk_store(struct disk *d)
 {
-	return (struct runtime_store){d, disk_write, disk_put, disk_drop, disk_remove};
+	return (struct runtime_store){.ctx = d,
+		.write = disk_write,
+		.put = disk_put,
+		.drop = disk_drop,
+		.remove = disk_remove};
 }
 
 /* A word of a text that ends in a blank or the end. */
@@ -1125,7 +1129,11 @@ static void run_many(
 	struct runtime *rt, const char *network, bool del, bool own_vif, bool own_guest)
 {
 	size_t written = 0;
-	const struct runtime_store store = {&written, write_well, name_well, name_well, name_well};
+	const struct runtime_store store = {.ctx = &written,
+		.write = write_well,
+		.put = name_well,
+		.drop = name_well,
+		.remove = name_well};
 	static struct spec specs[TOGETHER];
 	static struct runtime_request requests[TOGETHER];
 	char text[128], why[SPEC_WHY_MAX];
