@@ -19,9 +19,11 @@
 #define PAUSE_MS            2      /* between two pauses that are made use of */
 #define MODERATION_RATE     50000  /* frames a second from which on turns are spaced ... */
 #define MODERATION_INTERVAL 200e-6 /* ... by this many seconds */
-#define SHED_FROM           384    /* frames that wait */
+#define SHED_FROM           1536 /* frames that wait, after a hiccup: the ring has room for it ... */
+#define SHED_AGAIN          256 /* ... and where it has just happened: a short queue is a fast one */
 #define SHED_UNTIL          128
-#define MODERATION_MS       4 /* over which frames are counted */
+#define SHED_MS             100 /* what "just" means */
+#define MODERATION_MS       4   /* over which frames are counted */
 
 static void on_frame(void *ctx, const struct frame *f)
 {
@@ -53,9 +55,12 @@ static void on_frame(void *ctx, const struct frame *f)
  */
 static void shed(struct listener *l, bool full_batch)
 {
+	unsigned from = l->now < l->crowded_until ? SHED_AGAIN : SHED_FROM;
 	bool on = l->shedding ? packet_behind(l->packet, SHED_UNTIL)
-			      : full_batch && packet_behind(l->packet, SHED_FROM);
+			      : full_batch && packet_behind(l->packet, from);
 
+	if (on)
+		l->crowded_until = l->now + SHED_MS;
 	if (on == l->shedding)
 		return;
 	l->shedding = on;

@@ -18,6 +18,7 @@ struct listener {
 	struct packet *packet;
 	uint32_t index;                   /* of the interface that it hears */
 	uint64_t now;                     /* ms: when the batch being handled was read */
+	uint64_t crowded_until;           /* ms: it has been shedding just before */
 	bool shedding;                    /* the filter drops what comes, for there is too much */
 	bool dirty;                       /* frames wait to be flushed */
 	enum host_answers kernel_answers; /* as of before kernel_answers_until (ms) */
