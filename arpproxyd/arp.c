@@ -19,6 +19,8 @@
 #define OP_REQUEST        1
 #define OP_REPLY          2
 #define ANNOUNCE_INTERVAL 2000 /* RFC 5227 section 2.3 ANNOUNCE_INTERVAL; A07 */
+#define PROBES            3    /* section 2.1.1: PROBE_NUM, PROBE_MIN apart, */
+#define PROBE_ROUNDS      4    /* and ANNOUNCE_WAIT behind the last */
 
 static const uint8_t broadcast_mac[MAC_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
@@ -86,9 +88,38 @@ static enum reason arp_decode(const uint8_t *frame, size_t len, bool csum_ok, st
 	if (a.op == OP_REPLY || m.announcement) {
 		m.kind = MSG_TELL;
 		m.target = m.src;
+		m.override = m.announcement;
 	}
 	*ret = m;
 	return REASON_ANSWERED;
+}
+
+/* As far as the two protocol addresses. */
+static void write_head(struct writer *w, const uint8_t *dst, const uint8_t *src, uint16_t op)
+{
+	writer_bytes(w, dst, MAC_LEN);
+	writer_bytes(w, src, MAC_LEN);
+	writer_u16(w, ETH_ARP);
+	writer_u16(w, HARDWARE_ETHERNET);
+	writer_u16(w, ETH_IPV4);
+	writer_u8(w, MAC_LEN);
+	writer_u8(w, ADDR_LEN);
+	writer_u16(w, op);
+}
+
+/* RFC 5227 section 2.1.1. */
+static size_t encode_probe(const struct msg *m, uint8_t *buf, size_t cap)
+{
+	struct writer w = {buf, cap, false};
+
+	if (!addr_is_unspecified(&m->src) || addr_family(&m->target) != AF_INET)
+		return 0;
+	write_head(&w, broadcast_mac, m->eth_src, OP_REQUEST);
+	writer_bytes(&w, m->eth_src, MAC_LEN);
+	writer_zero(&w, ADDR_LEN + MAC_LEN);
+	writer_bytes(&w, m->target.b + ADDR_V4_BITS / 8, ADDR_LEN);
+	writer_zero(&w, ETH_FRAME_MIN - (size_t)(w.p - buf));
+	return w.full ? 0 : ETH_FRAME_MIN;
 }
 
 /*
@@ -101,16 +132,12 @@ static size_t arp_encode(const struct msg *m, uint8_t *buf, size_t cap)
 	const uint8_t *target = m->target.b + ADDR_V4_BITS / 8;
 	const uint8_t *asker = m->dst.b + ADDR_V4_BITS / 8; /* zero where unspecified */
 
+	if (m->kind == MSG_ASK)
+		return encode_probe(m, buf, cap);
 	if (m->kind != MSG_TELL || addr_family(&m->target) != AF_INET)
 		return 0;
-	writer_bytes(&w, m->announcement ? broadcast_mac : m->eth_dst, MAC_LEN);
-	writer_bytes(&w, m->eth_src, MAC_LEN);
-	writer_u16(&w, ETH_ARP);
-	writer_u16(&w, HARDWARE_ETHERNET);
-	writer_u16(&w, ETH_IPV4);
-	writer_u8(&w, MAC_LEN);
-	writer_u8(&w, ADDR_LEN);
-	writer_u16(&w, m->announcement ? OP_REQUEST : OP_REPLY);
+	write_head(&w, m->announcement ? broadcast_mac : m->eth_dst, m->eth_src,
+		m->announcement ? OP_REQUEST : OP_REPLY);
 	writer_bytes(&w, m->lladdr, MAC_LEN);
 	writer_bytes(&w, target, ADDR_LEN);
 	if (m->announcement)
@@ -159,6 +186,8 @@ const struct codec daemon_codec = {
 	.vif_filter = {sizeof(filter) / sizeof(filter[0]), filter},
 	.filter_program = "filter_arp",
 	.announce_interval_ms = ANNOUNCE_INTERVAL,
+	.probes = PROBES,
+	.probe_rounds = PROBE_ROUNDS,
 	.defends_off_link = true,
 	.asking_claims = true,
 	.silent_route_loss = true,

@@ -380,6 +380,7 @@ int app_main(const struct codec *codec, int argc, char **argv)
 		return 0;
 	}
 	a.started = app_now();
+	STAILQ_INIT(&a.waiting);
 	raise_file_limit();
 	w.loop = ev_default_loop(EVFLAG_AUTO);
 	if (!w.loop) {
@@ -390,6 +391,7 @@ int app_main(const struct codec *codec, int argc, char **argv)
 	r = run(&a, &o);
 	ctl_close(w.ctl);
 	wire_close(&a);
+	command_close(&a);
 	guests_close(&a);
 	ev_loop_destroy(w.loop);
 	conf_free(a.conf);

@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "conf.h"
 #include "engine.h"
@@ -36,13 +37,18 @@ struct app {
 	json_t *state_warnings; /* array of TEXT: files of the state directory that were set aside
 				 */
 	int ifindex_fd;         /* a socket to ask the kernel for an interface; -1: none */
-	struct command_batch *batch; /* command_guest.c's own memory */
+	struct command_batch *batch;         /* command_guest.c's own memory */
+	STAILQ_HEAD(, command_wait) waiting; /* command_wait.c's: requests; */
+	json_int_t waited;                   /* the last one's number; */
+	uint64_t holds;                      /* engine_holds() when they were looked at */
 	struct wiring *wiring;
 };
 
 uint64_t app_now(void); /* ms of the monotonic clock */
 /* Carries out all effects that wait: routes, frames, the timer. */
 void app_settle(struct app *a);
+/* The reply to a control request that was owed (lib/ctl.h). Takes the reference. */
+void app_reply(struct app *a, json_int_t number, json_t *reply);
 /* For whoever keeps the loop from going round for long: answers questions that wait, now and then.
  */
 void app_pause(struct app *a);

@@ -130,7 +130,6 @@ void guests_close(struct app *a)
 	runtime_free(a->runtime);
 	state_close(a->state);
 	json_decref(a->state_warnings);
-	free(a->batch);
 	if (a->ifindex_fd >= 0)
 		close(a->ifindex_fd);
 }

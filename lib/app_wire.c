@@ -6,6 +6,7 @@
  * than a batch, then frames, then the timer.
  */
 #include "app_private.h"
+#include "command.h"
 #include "host.h"
 
 #include <errno.h>
@@ -228,6 +229,11 @@ void app_host_warnings(
 		log_error("netlink: cannot read the kernel's proxy entries: %s", strerror(-r));
 }
 
+void app_reply(struct app *a, json_int_t number, json_t *reply)
+{
+	ctl_reply(a->wiring->ctl, number, reply);
+}
+
 static void arm_timer(struct app *a)
 {
 	struct wiring *w = a->wiring;
@@ -256,6 +262,7 @@ void app_settle(struct app *a)
 	}
 	listen_flush(a);
 	arm_timer(a);
+	command_settle(a);
 }
 
 /* --- life --- */

@@ -113,7 +113,7 @@ static json_t *run_announce(struct app *a, const struct command_words *w)
 	struct listed *en;
 	struct prefix p;
 	size_t n, scheduled = 0;
-	char text[96];
+	char text[96], why[SILENCE_MAX];
 
 	json_array_foreach (w->addresses, n, item) {
 		const char *address = json_string_value(item);
@@ -126,9 +126,9 @@ static json_t *run_announce(struct app *a, const struct command_words *w)
 		if (!prefix_is_exact(&p))
 			return command_refused(
 				"%s is a network; only single addresses are announced", address);
-		if (en->silent != REASON_ANSWERED)
-			return command_refused(
-				"%s is not answered: %s", address, reason_text(en->silent));
+		if (en->silent != REASON_ANSWERED && !en->hold)
+			return command_refused("%s is not answered: %s", address,
+				engine_silence(a->engine, en, why));
 	}
 	json_array_foreach (w->addresses, n, item) {
 		prefix_parse(json_string_value(item), &p);

@@ -40,10 +40,13 @@ json_t *command_run(struct app *a, const json_t *request, bool may_change);
  * Requests that wait together, of those that may change something: `add` and `del`, as
  * command_changes_guests() tells. They are done in order, as if one by one, but made durable and
  * put in force together. replies[i] answers requests[i]; NULL: no memory. At most COMMAND_BATCH_MAX
- * of them.
+ * of them. An `add` of addresses that are being probed is answered later (lib/ctl.h).
  */
 #define COMMAND_BATCH_MAX CTL_BATCH_MAX
 bool command_changes_guests(const json_t *request);
 void command_run_all(struct app *a, json_t *const *requests, json_t **replies, size_t n);
+/* Answers those `add`s that waited for a probe and need not any more. */
+void command_settle(struct app *a);
+void command_close(struct app *a); /* frees what is kept in struct app */
 
 #endif

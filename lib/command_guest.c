@@ -125,28 +125,6 @@ static void put_in_force(void *batch, const struct runtime_step *s)
 	}
 }
 
-/* What was asked for is in force, and yet something keeps it from being answered. */
-static json_t *add_hints(const struct app *a, const struct spec *s)
-{
-	char address[ADDR_TEXT_MAX], text[2048];
-	size_t len = 0;
-
-	for (size_t n = 0; n < s->nprefixes && len < sizeof(text) / 2; n++) {
-		const struct listed *en = table_find(engine_table(a->engine), &s->prefixes[n]);
-
-		/* an absent vif or uplink is no mistake: it is waited for */
-		if (!en || en->silent == REASON_ANSWERED || en->silent == REASON_K04 ||
-			en->silent == REASON_K11)
-			continue;
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s is not answered: %s",
-			len ? "\n" : "", prefix_format(&s->prefixes[n], address),
-			reason_text(en->silent));
-	}
-	if (len)
-		return command_text(text);
-	return command_done();
-}
-
 static json_t *reply_of(const struct command_batch *b, const struct runtime_request *q)
 {
 	if (q->result == -EEXIST && q->why)
@@ -158,7 +136,17 @@ static json_t *reply_of(const struct command_batch *b, const struct runtime_requ
 			state_dir(b->app->state), strerror(-q->result));
 	if (b->err)
 		return command_refused("%s", strerror(-b->err));
-	return q->del ? command_done() : add_hints(b->app, q->spec);
+	return q->del ? command_done() : command_added(b->app, q->spec);
+}
+
+/* Who adds an address says that it is here, even where nothing is new. */
+static void claim(const struct command_batch *b, const struct runtime_request *q)
+{
+	struct listed *en;
+
+	for (size_t n = 0; n < q->spec->nprefixes && !q->del && !q->result; n++)
+		if ((en = table_find(engine_table(b->app->engine), &q->spec->prefixes[n])))
+			engine_claim(b->app->engine, app_now(), en);
 }
 
 static void batch_run(struct command_batch *b, json_t **replies)
@@ -171,6 +159,8 @@ static void batch_run(struct command_batch *b, json_t **replies)
 	runtime_run(a->runtime, b->requests, b->n, &store, put_in_force, b);
 	if (b->nsteps > LOG_STEPS)
 		log_info("%zu more guests changed by %zu requests", b->nsteps - LOG_STEPS, b->n);
+	for (size_t i = 0; i < b->n; i++)
+		claim(b, &b->requests[i]);
 	app_settle(a);
 	for (size_t i = 0; i < b->n; i++) {
 		app_pause(a);

@@ -21,6 +21,10 @@ json_t *command_data(json_t *data); /* takes the reference */
 json_t *command_text(const char *text);
 json_t *command_refused(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* command_wait.c: the reply to an `add` that is in force, or the number of a later one (lib/ctl.h).
+ */
+json_t *command_added(struct app *a, const struct spec *s);
+
 /* command_show.c */
 json_t *command_list(struct app *a, const struct command_words *w);
 json_t *command_stats(struct app *a);

@@ -12,13 +12,14 @@ static json_t *text_or_null(const char *text)
 	return text && *text ? json_string(text) : json_null();
 }
 
-static json_t *list_entry(const struct listed *en)
+static json_t *list_entry(const struct app *a, const struct listed *en)
 {
 	const struct guest *g = en->guest;
-	char address[ADDR_TEXT_MAX], via[ADDR_TEXT_MAX], reason[256];
+	char address[ADDR_TEXT_MAX], via[ADDR_TEXT_MAX], why[SILENCE_MAX], reason[256];
 	bool answering = en->silent == REASON_ANSWERED;
 
-	snprintf(reason, sizeof(reason), "%s: %s", reason_id(en->silent), reason_text(en->silent));
+	snprintf(reason, sizeof(reason), "%s: %s", reason_id(en->silent),
+		engine_silence(a->engine, en, why));
 	return json_pack("{s:s,s:s,s:o,s:o,s:o,s:s,s:b,s:o}", "address",
 		prefix_format(&en->prefix, address), "guest", g->name, "vif",
 		text_or_null(g->vif ? g->vif->name : NULL), "uplink",
@@ -43,7 +44,7 @@ static json_t *list_one(const struct app *a, const char *address)
 		en = table_lookup_guest(t, &p.addr);
 	list = json_array();
 	if (en && en->guest)
-		json_array_append_new(list, list_entry(en));
+		json_array_append_new(list, list_entry(a, en));
 	return command_data(list);
 }
 
@@ -66,7 +67,7 @@ static void list_write(struct app *a, const struct command_words *w, FILE *to)
 		if (!list_selects(w, g))
 			continue;
 		GUEST_FOREACH_ENTRY (en, g) {
-			json_t *entry = list_entry(en);
+			json_t *entry = list_entry(a, en);
 
 			fputs(comma, to);
 			json_dumpf(entry, to, JSON_COMPACT);

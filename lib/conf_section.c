@@ -83,9 +83,7 @@ static bool uplink_inert(const struct section *s, const struct uplink_policy *p)
 {
 	const struct value *rate = value_get(s->cfg, "rate", 0);
 
-	return (!rate || !p->rate || section_inert(s, "rate", rate->text)) &&
-	       (!p->probe || section_inert(s, "probe", "true")) &&
-	       (!p->yield || section_inert(s, "yield", "true"));
+	return !rate || !p->rate || section_inert(s, "rate", rate->text);
 }
 
 bool section_uplink(const struct section *s, struct conf_uplink *u)

@@ -178,6 +178,11 @@ int ctl_open(
 	return 0;
 }
 
+void ctl_reply(struct ctl *c, json_int_t number, json_t *reply)
+{
+	client_pay(&c->service, number, reply);
+}
+
 void ctl_start(struct ctl *c, struct ev_loop *loop)
 {
 	c->service.loop = loop;

@@ -28,7 +28,9 @@ struct ev_loop;
 
 /*
  * may_change: the peer is root or the daemon's user. Replies are new references; NULL: no memory. A
- * reply that would be very large as a tree may be the text of one, as a JSON string.
+ * reply that would be very large as a tree may be the text of one, as a JSON string. One to an
+ * answer_all() that is a JSON integer stands for a reply that comes later, by ctl_reply() with that
+ * number; the client is not read until then, and has its replies in order.
  */
 struct ctl_handler {
 	void *ctx;
@@ -46,6 +48,8 @@ struct ctl_handler {
  */
 int ctl_open(const char *path, uid_t uid, gid_t gid, const struct ctl_handler *handler,
 	struct ctl **ret);
+/* A reply that was owed (takes the reference); nothing happens where the client has gone. */
+void ctl_reply(struct ctl *c, json_int_t number, json_t *reply);
 void ctl_start(struct ctl *c, struct ev_loop *loop);
 void ctl_close(struct ctl *c); /* removes the socket */
 

@@ -29,6 +29,12 @@ enum side {
 	SIDE_REFUSED /* what it sends is thrown away */
 };
 
+/* A reply that comes later (its number instead), or that must not leave before one that does. */
+struct owed {
+	json_t *reply;
+	STAILQ_ENTRY(owed) next;
+};
+
 struct client {
 	TAILQ_ENTRY(client) link, wait;
 	struct ctl_service *service;
@@ -40,7 +46,8 @@ struct client {
 	bool more;      /* perhaps so */
 	bool lost;      /* for want of memory */
 	size_t joined;  /* requests in the batch */
-	bool waiting;   /* for the end of the turn */
+	STAILQ_HEAD(, owed) owed;
+	bool waiting; /* for the end of the turn */
 	ev_tstamp active;
 	char *in; /* [head, len) is unanswered, and up to `scanned` there is no newline in it */
 	size_t in_head, in_len, in_scanned, in_size;
@@ -48,6 +55,29 @@ struct client {
 	size_t out_len, out_sent, out_size;
 	size_t thrown_away;
 };
+
+static json_t *owed_take(struct client *c)
+{
+	struct owed *o = STAILQ_FIRST(&c->owed);
+	json_t *reply = o->reply;
+
+	STAILQ_REMOVE_HEAD(&c->owed, next);
+	free(o);
+	return reply;
+}
+
+static int owed_add(struct client *c, json_t *reply)
+{
+	struct owed *o = malloc(sizeof(*o));
+
+	if (!o) {
+		json_decref(reply);
+		return -ENOMEM;
+	}
+	o->reply = reply;
+	STAILQ_INSERT_TAIL(&c->owed, o, next);
+	return 0;
+}
 
 void client_free(struct client *c)
 {
@@ -61,6 +91,8 @@ void client_free(struct client *c)
 		TAILQ_REMOVE(&service->batch.waiting, c, wait);
 	if (c->joined)
 		batch_forget(service, c);
+	while (!STAILQ_EMPTY(&c->owed))
+		json_decref(owed_take(c));
 	close(c->fd);
 	free(c->in);
 	free(c->out);
@@ -184,7 +216,12 @@ static bool client_join(struct client *c, json_t *request)
 void client_answered(struct client *c, json_t *reply)
 {
 	c->joined--;
-	c->lost |= client_reply(c, reply ? reply : reply_error("out of memory")) < 0;
+	if (!reply)
+		reply = reply_error("out of memory");
+	if (json_is_integer(reply) || !STAILQ_EMPTY(&c->owed))
+		c->lost |= owed_add(c, reply) < 0;
+	else
+		c->lost |= client_reply(c, reply) < 0;
 }
 
 /* Answers a line, or has it join the batch. Returns 1, 0 where that must wait for the next turn, or
@@ -203,6 +240,10 @@ static int line_answer(struct client *c, const char *line, size_t len)
 		return 0;
 	}
 	batch_end(c->service); /* also because replies come in the order of requests */
+	if (!STAILQ_EMPTY(&c->owed)) {
+		json_decref(request);
+		return 0;
+	}
 	if (!request)
 		reply = request_error(&error);
 	else if (json_is_object(request))
@@ -283,6 +324,8 @@ static void client_next(struct client *c, int err)
 		client_watch(c, EV_WRITE);
 	} else if (err < 0 || c->lost) {
 		client_leave(c);
+	} else if (!STAILQ_EMPTY(&c->owed)) {
+		ev_io_stop(c->service->loop, &c->io);
 	} else if (c->more) {
 		ev_timer_stop(c->service->loop, &c->again);
 		ev_timer_set(&c->again, 0., 0.);
@@ -302,7 +345,7 @@ static void client_serve(struct client *c)
 	int err = client_send(c); /* of an earlier turn */
 
 	c->more = false;
-	for (int cost = 0; err >= 0 && c->side != SIDE_REFUSED;) {
+	for (int cost = 0; err >= 0 && c->side != SIDE_REFUSED && STAILQ_EMPTY(&c->owed);) {
 		const size_t joined = c->joined;
 
 		if (cost >= CTL_BATCH_MAX) {
@@ -324,6 +367,36 @@ void client_resume(struct client *c)
 {
 	TAILQ_REMOVE(&c->service->batch.waiting, c, wait);
 	c->waiting = false;
+	client_next(c, client_send(c));
+}
+
+static struct owed *owed_find(const struct client *c, json_int_t number)
+{
+	struct owed *o;
+
+	STAILQ_FOREACH (o, &c->owed, next)
+		if (json_is_integer(o->reply) && json_integer_value(o->reply) == number)
+			break;
+	return o;
+}
+
+void client_pay(struct ctl_service *service, json_int_t number, json_t *reply)
+{
+	struct owed *o = NULL;
+	struct client *c;
+
+	TAILQ_FOREACH (c, &service->clients, link)
+		if ((o = owed_find(c, number)))
+			break;
+	if (!o) {
+		json_decref(reply);
+		return;
+	}
+	json_decref(o->reply);
+	o->reply = reply ? reply : reply_error("out of memory");
+	while ((o = STAILQ_FIRST(&c->owed)) && !json_is_integer(o->reply))
+		c->lost |= client_reply(c, owed_take(c)) < 0;
+	c->more |= STAILQ_EMPTY(&c->owed); /* requests may be there, read and not answered */
 	client_next(c, client_send(c));
 }
 
@@ -412,6 +485,7 @@ void client_new(struct ctl_service *service, int fd, bool may_change)
 		return;
 	}
 	c->service = service;
+	STAILQ_INIT(&c->owed);
 	c->fd = fd;
 	c->may_change = may_change;
 	c->active = ev_now(service->loop);
@@ -430,7 +504,7 @@ static bool client_is_idle(struct client *c)
 	struct pollfd p = {.fd = c->fd, .events = c->out_len ? POLLOUT : POLLIN};
 
 	return ev_now(c->service->loop) - c->active > IDLE_SECONDS && !ev_is_active(&c->again) &&
-	       poll(&p, 1, 0) == 0;
+	       STAILQ_EMPTY(&c->owed) && poll(&p, 1, 0) == 0;
 }
 
 struct client *client_idlest(const struct ctl_service *service)

@@ -44,6 +44,7 @@ struct client *client_idlest(const struct ctl_service *service);
 /* For a batch that has ended: a reply (takes the reference), and on with the next requests. */
 void client_answered(struct client *c, json_t *reply);
 void client_resume(struct client *c);
+void client_pay(struct ctl_service *service, json_int_t number, json_t *reply); /* ctl_reply() */
 
 /* ctl_batch.c */
 void batch_init(struct ctl_service *service);

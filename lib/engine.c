@@ -9,6 +9,7 @@
  *   engine_route.c     host routes, and whether an address is answered at all (K04 to K11)
  *   engine_kernel.c    other routes of the kernel; the sync
  *   engine_announce.c  announcements, paced (N11)
+ *   engine_hold.c      addresses that another host has: `probe` and `yield`
  *   engine_status.c    warnings
  */
 #include "engine_private.h"
@@ -34,7 +35,8 @@ struct engine *engine_new(const struct codec *codec, const struct sink *sink, co
 	e->nsources = 1;
 	e->pace = PACE_DEFAULT;
 	LIST_INIT(&e->paths);
-	e->fresh.table = e->repeated.table = e->table;
+	for (unsigned q = 0; q < QUEUE_COUNT; q++)
+		e->queues[q].table = e->table;
 	return e;
 }
 
@@ -68,8 +70,10 @@ void engine_note(const struct engine *e, bool warning, bool limited, const char 
 
 uint64_t engine_next(const struct engine *e)
 {
-	uint64_t next = announce_next(e);
+	uint64_t next = announce_next(e), held = hold_next(e);
 
+	if (held < next)
+		next = held;
 	if (e->sync_due && e->sync_due < next)
 		next = e->sync_due;
 
@@ -95,6 +99,7 @@ uint64_t engine_tick(struct engine *e, uint64_t now)
 		e->sync_due = 0;
 		e->wants_sync = true;
 	}
+	hold_tick(e, now);
 	announce_tick(e, now);
 	return engine_next(e);
 }

@@ -141,8 +141,18 @@ uint64_t engine_tick(struct engine *e, uint64_t now);
 /* The same without doing anything. */
 uint64_t engine_next(const struct engine *e);
 
-/* Announces an entry's address (again). Returns false for a prefix, or one that is not answered. */
+/* Announces an entry's address (again), or has it probed first. Returns false for a prefix, or one
+ * that is not answered for another reason than that another host has it. */
 bool engine_announce(struct engine *e, uint64_t now, struct listed *en);
+
+/* Somebody says that an address is here: where it was given up to another host, or found there by a
+ * probe, it is ours again, or probed again. */
+void engine_claim(struct engine *e, uint64_t now, struct listed *en);
+/* Counts each beginning and end of such a state, and of a probe: has it changed? */
+uint64_t engine_holds(const struct engine *e);
+/* Why an entry is not answered, a clause for people; may use text. */
+#define SILENCE_MAX 128
+const char *engine_silence(const struct engine *e, const struct listed *en, char text[SILENCE_MAX]);
 
 /* Deletes all host routes of ours (a stop with keep-routes off). */
 void engine_withdraw(struct engine *e, uint64_t now);

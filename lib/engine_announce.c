@@ -3,8 +3,8 @@
  *
  * An address that becomes answered is announced as often as its uplink's `announce` says, an
  * interval of the codec apart. Fresh ones wait in one queue and repeats in another; both are in
- * order of time, so the next one is always at a head. While an uplink is not ready nothing waits:
- * all of it is announced when it becomes ready.
+ * order of time, so the next one is always at a head. The questions of a probe are paced with them.
+ * While an uplink is not ready nothing waits: all of it is announced when it becomes ready.
  */
 #include "engine_private.h"
 
@@ -12,13 +12,23 @@
 
 #define CATCH_UP_US 10000 /* how much of a late timer is made good in one burst */
 
+void queue_set(struct engine *e, struct listed *en, enum queue q)
+{
+	if (en->queued != QUEUE_NONE)
+		list_remove(&e->queues[en->queued], en, LINK_QUEUE);
+	en->queued = (uint8_t)q;
+	if (q != QUEUE_NONE)
+		list_append(&e->queues[q], en, LINK_QUEUE);
+}
+
+struct listed *queue_first(const struct engine *e, enum queue q)
+{
+	return list_first(&e->queues[q]);
+}
+
 void announce_cancel(struct engine *e, struct listed *en)
 {
-	if (en->announce_queued == QUEUE_FRESH)
-		list_remove(&e->fresh, en, LINK_QUEUE);
-	else if (en->announce_queued == QUEUE_REPEATED)
-		list_remove(&e->repeated, en, LINK_QUEUE);
-	en->announce_queued = QUEUE_NONE;
+	queue_set(e, en, QUEUE_NONE);
 	en->announce_left = 0;
 }
 
@@ -30,8 +40,7 @@ void announce_schedule(struct engine *e, struct listed *en)
 	if (!u || !u->ready || u->uplink.announce == 0 || !prefix_is_exact(&en->prefix))
 		return;
 	en->announce_left = (uint8_t)u->uplink.announce;
-	en->announce_queued = QUEUE_FRESH;
-	list_append(&e->fresh, en, LINK_QUEUE);
+	queue_set(e, en, QUEUE_FRESH);
 }
 
 static void announce_arrival(struct engine *e, struct listed *en)
@@ -56,15 +65,16 @@ void announce_uplink(struct engine *e, const struct iface *uplink)
 
 bool engine_announce(struct engine *e, uint64_t now, struct listed *en)
 {
-	(void)now;
+	engine_claim(e, now, en);
+	if (en->hold == HOLD_PROBING)
+		return true;
 	if (!en->guest || en->silent != REASON_ANSWERED || !prefix_is_exact(&en->prefix) ||
 		!en->guest->uplink || !en->guest->uplink->ready)
 		return false;
 	announce_schedule(e, en);
-	if (en->announce_queued == QUEUE_NONE) { /* `announce = 0`, and yet asked for by hand */
+	if (en->queued == QUEUE_NONE) { /* `announce = 0`, and yet asked for by hand */
 		en->announce_left = 1;
-		en->announce_queued = QUEUE_FRESH;
-		list_append(&e->fresh, en, LINK_QUEUE);
+		queue_set(e, en, QUEUE_FRESH);
 	}
 	return true;
 }
@@ -89,36 +99,37 @@ static void announce_send(struct engine *e, uint64_t now, struct listed *en)
 	if (left <= 1)
 		return;
 	en->announce_left = (uint8_t)(left - 1);
-	en->announce_due = now + e->codec->announce_interval_ms;
-	en->announce_queued = QUEUE_REPEATED;
-	list_append(&e->repeated, en, LINK_QUEUE);
+	en->due = now + e->codec->announce_interval_ms;
+	queue_set(e, en, QUEUE_REPEATED);
 }
 
 uint64_t announce_next(const struct engine *e)
 {
-	const struct listed *repeat = list_first(&e->repeated);
+	const struct listed *repeat = queue_first(e, QUEUE_REPEATED);
 	uint64_t pace_at = (e->pace_at + 999) / 1000;
 
-	if (list_first(&e->fresh))
+	if (queue_first(e, QUEUE_FRESH))
 		return pace_at;
 	if (!repeat)
 		return UINT64_MAX;
-	return repeat->announce_due > pace_at ? repeat->announce_due : pace_at;
+	return repeat->due > pace_at ? repeat->due : pace_at;
 }
 
-uint64_t announce_tick(struct engine *e, uint64_t now)
+void announce_tick(struct engine *e, uint64_t now)
 {
 	while (announce_next(e) <= now) {
-		struct listed *en = list_first(&e->repeated);
+		struct listed *en = queue_first(e, QUEUE_REPEATED);
 
-		if (!en || en->announce_due > now)
-			en = list_first(&e->fresh);
+		if (!en || en->due > now)
+			en = queue_first(e, QUEUE_FRESH);
 		if (!en)
 			break;
 		if (e->pace_at + CATCH_UP_US < now * 1000)
 			e->pace_at = now * 1000 - CATCH_UP_US;
 		e->pace_at += 1000000 / e->pace;
-		announce_send(e, now, en);
+		if (en->hold == HOLD_PROBING)
+			probe_send(e, now, en);
+		else
+			announce_send(e, now, en);
 	}
-	return announce_next(e);
 }

@@ -87,7 +87,7 @@ static enum reason judge_uplink(
 	struct engine *e, uint64_t now, struct iface *i, const struct msg *m)
 {
 	bool dad = addr_is_unspecified(&m->src);
-	const struct listed *en = table_lookup(e->table, &m->target), *claimed;
+	struct listed *en = table_lookup(e->table, &m->target), *claimed;
 
 	if (m->kind == MSG_ROUTER)
 		return REASON_IGNORED;
@@ -95,6 +95,7 @@ static enum reason judge_uplink(
 		if (!en || !claimable(en, i))
 			return m->announcement ? e->codec->announced : REASON_N13;
 		conflict_seen(e, now, i, &m->target, m->eth_src);
+		hold_heard(e, now, i, en, m);
 		return e->codec->conflict;
 	}
 	claimed = dad ? NULL : table_lookup(e->table, &m->src);
@@ -104,6 +105,7 @@ static enum reason judge_uplink(
 	}
 	if (claimed && claimable(claimed, i)) {
 		conflict_seen(e, now, i, &m->src, m->eth_src);
+		hold_heard(e, now, i, claimed, m);
 		return addr_equal(&m->src, &m->target) ? REASON_H17 : e->codec->conflict;
 	}
 	if (addr_equal(&m->src, &m->target))
@@ -115,6 +117,10 @@ static enum reason judge_uplink(
 			return REASON_N10;
 	if (dad && nonce_known(e, m))
 		return REASON_D02;
+	if (dad && en->hold == HOLD_PROBING) { /* two probe for it at once: RFC 4862 5.4.3 */
+		conflict_seen(e, now, i, &m->target, m->eth_src);
+		hold_heard(e, now, i, en, m);
+	}
 	return en->silent; /* D03 where it is DAD */
 }
 

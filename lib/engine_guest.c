@@ -70,6 +70,14 @@ static int guest_enter_vif(struct engine *e, struct guest *g, const char *name)
 	return 0;
 }
 
+/* Nothing is left of what was said of it on its uplink. */
+static void entry_leave(struct engine *e, struct listed *en)
+{
+	announce_cancel(e, en);
+	hold_forget(e, en);
+	en->silent = REASON_N10;
+}
+
 /* Behind another uplink all of the guest's addresses are arrivals. */
 static void guest_set_uplink(struct engine *e, struct guest *g)
 {
@@ -83,10 +91,8 @@ static void guest_set_uplink(struct engine *e, struct guest *g)
 		vif_behind(g->vif, uplink, 1);
 	}
 	g->uplink = uplink;
-	GUEST_FOREACH_ENTRY (en, g) {
-		announce_cancel(e, en);
-		en->silent = REASON_N10;
-	}
+	GUEST_FOREACH_ENTRY (en, g)
+		entry_leave(e, en);
 }
 
 /* A new next hop: the routes by way of the old one are wrong. */
@@ -185,10 +191,8 @@ static void entry_hand_over(struct engine *e, struct listed *en, struct guest *t
 {
 	const struct guest *from = en->guest;
 
-	if (!from || from->uplink != to->uplink) {
-		announce_cancel(e, en);
-		en->silent = REASON_N10;
-	}
+	if (!from || from->uplink != to->uplink)
+		entry_leave(e, en);
 	if (!prefix_is_exact(&en->prefix))
 		en->route_stale |= to->has_via || (from && from->has_via);
 	entry_assign(e, en, to);
@@ -228,9 +232,8 @@ static void entry_drop(struct engine *e, uint64_t now, struct listed *en)
 {
 	(void)now;
 	entry_withdraw(e, en);
-	announce_cancel(e, en);
+	entry_leave(e, en);
 	entry_assign(e, en, NULL);
-	en->silent = REASON_N10;
 	if (!en->host)
 		table_del(e->table, en);
 }

@@ -230,6 +230,8 @@ static void entry_sweep(struct engine *e, struct listed *en)
 {
 	if (!en->route_seen)
 		route_lost(e, en);
+	else if (!e->synced)
+		en->probed = true; /* it has been ours since an earlier start */
 	engine_walk(e);
 }
 

@@ -26,7 +26,15 @@ struct path {
 	LIST_ENTRY(path) next;
 };
 
-enum announce_queue { QUEUE_NONE, QUEUE_FRESH, QUEUE_REPEATED };
+/* Where an entry waits (LINK_QUEUE). */
+enum queue {
+	QUEUE_NONE,
+	QUEUE_FRESH,    /* to be announced for the first time, or asked for */
+	QUEUE_REPEATED, /* to be announced again, when due */
+	QUEUE_PROBING,  /* asked for: for the next round, when due */
+	QUEUE_HELD,     /* held since, or no more: to be evaluated */
+	QUEUE_COUNT
+};
 
 struct conflict {
 	struct addr target;
@@ -62,10 +70,10 @@ struct engine {
 	size_t deaf;            /* interfaces that should be listened on, and are not */
 	uint64_t exist_sync_at; /* when a route that we have not heard of may cause a sync again */
 	uint64_t retry_at;
-	/* announcements: fresh ones at once, repeated ones when due; both in order of time */
 	unsigned pace;
-	struct listed_list fresh, repeated;
+	struct listed_list queues[QUEUE_COUNT]; /* each in order of time */
 	uint64_t pace_at; /* when the next announcement may leave, in microseconds */
+	uint64_t holds;   /* counts changes of them */
 	struct {
 		struct addr target;
 		uint8_t nonce[6];
@@ -107,6 +115,8 @@ bool iface_source(const struct engine *e, const struct iface *i, const struct ad
 void vif_evaluate(struct engine *e, uint64_t now, struct iface *i); /* all its guests' entries */
 void guest_evaluate(struct engine *e, uint64_t now, struct guest *g);
 void entry_evaluate(struct engine *e, uint64_t now, struct listed *en);
+/* Is its guest there, so that only what other hosts say can keep it from being answered? */
+bool entry_is_here(const struct engine *e, const struct listed *en);
 void entry_evaluate_all(struct engine *e, uint64_t now);
 void entry_withdraw(struct engine *e, struct listed *en); /* its route, if we installed one */
 void route_lost(struct engine *e, struct listed *en);     /* the kernel has it no more */
@@ -120,11 +130,24 @@ struct foreign *foreign_find(const struct engine *e, const struct prefix *dst); 
 void foreign_free_all(struct engine *e);
 
 /* engine_announce.c */
+void queue_set(struct engine *e, struct listed *en, enum queue q); /* out of one, into another */
+struct listed *queue_first(const struct engine *e, enum queue q);
 void announce_schedule(struct engine *e, struct listed *en);
-void announce_cancel(struct engine *e, struct listed *en);
+void announce_cancel(struct engine *e, struct listed *en); /* a probe too */
 void announce_uplink(struct engine *e, const struct iface *uplink);
-uint64_t announce_tick(struct engine *e, uint64_t now);
+void announce_tick(struct engine *e, uint64_t now);
 uint64_t announce_next(const struct engine *e);
+
+/* engine_hold.c */
+/* Before anything else of an entry is evaluated: does it begin to be probed, is it held no more? */
+void hold_evaluate(struct engine *e, struct listed *en);
+/* Another host claims the entry's address: may be called amid a walk. */
+void hold_heard(struct engine *e, uint64_t now, const struct iface *i, struct listed *en,
+	const struct msg *m);
+void hold_forget(struct engine *e, struct listed *en); /* the address is here no more */
+void probe_send(struct engine *e, uint64_t now, struct listed *en);
+void hold_tick(struct engine *e, uint64_t now);
+uint64_t hold_next(const struct engine *e);
 
 /* At each entry of a walk that may be over very many. */
 static inline void engine_walk(struct engine *e)

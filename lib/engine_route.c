@@ -42,7 +42,7 @@ static bool route_wanted(struct engine *e, const struct listed *en, struct route
 	const struct guest *g = en->guest;
 
 	if (!g || !g->route || !g->vif || !g->vif->present || !g->vif->link.admin_up ||
-		g->vif->is_uplink || en->host || covers_gateway(en) ||
+		g->vif->is_uplink || en->host || en->hold || covers_gateway(en) ||
 		(prefix_is_exact(&en->prefix) && is_broadcast(e, &en->prefix.addr)))
 		return false;
 	*ret = (struct route){.dst = en->prefix,
@@ -150,7 +150,8 @@ static void route_evaluate(struct engine *e, struct listed *en)
 	e->sink->route(e->sink->ctx, true, &want);
 }
 
-static enum reason entry_reason(const struct engine *e, const struct listed *en)
+/* What keeps it from being answered as long as it is so here; REASON_ANSWERED: nothing does. */
+static enum reason place_reason(const struct engine *e, const struct listed *en)
 {
 	const struct guest *g = en->guest;
 
@@ -160,6 +161,23 @@ static enum reason entry_reason(const struct engine *e, const struct listed *en)
 		return REASON_N10;
 	if (g->vif && (!e->synced || !g->vif->present || !g->vif->link.running))
 		return REASON_K04;
+	return REASON_ANSWERED;
+}
+
+bool entry_is_here(const struct engine *e, const struct listed *en)
+{
+	return place_reason(e, en) == REASON_ANSWERED;
+}
+
+static enum reason entry_reason(const struct engine *e, const struct listed *en)
+{
+	const struct guest *g = en->guest;
+	enum reason r = place_reason(e, en);
+
+	if (r != REASON_ANSWERED)
+		return r;
+	if (en->hold)
+		return en->hold == HOLD_PROBING ? REASON_N11 : e->codec->conflict;
 	if (en->route == ROUTE_BLOCKED || en->route == ROUTE_FAILED)
 		return REASON_K09;
 	if (!g->uplink->present || !g->uplink->link.running)
@@ -184,6 +202,7 @@ static void reason_update(struct engine *e, struct listed *en)
 void entry_evaluate(struct engine *e, uint64_t now, struct listed *en)
 {
 	(void)now;
+	hold_evaluate(e, en);
 	route_evaluate(e, en);
 	reason_update(e, en);
 }

@@ -66,12 +66,17 @@ static void warn_iface(void *ctx, struct iface *i)
 
 static void warn_entry(const struct out *o, const struct listed *en)
 {
-	char text[ADDR_TEXT_MAX];
+	char text[ADDR_TEXT_MAX], why[SILENCE_MAX];
 
 	if (en->silent == REASON_ANSWERED)
 		return;
 	prefix_format(&en->prefix, text);
-	if (en->silent == REASON_N10 && en->guest->uplink && covers_gateway(en))
+	if (en->hold == HOLD_CONFLICT || en->hold == HOLD_YIELDED)
+		warn(o, en->hold == HOLD_YIELDED ? "yield" : reason_id(o->e->codec->conflict),
+			"%s of guest \"%s\" is not answered: %s; %s announce %s %s", text,
+			en->guest->name, engine_silence(o->e, en, why), o->e->codec->ctl, text,
+			en->hold == HOLD_YIELDED ? "takes it back" : "has it probed again");
+	else if (en->silent == REASON_N10 && en->guest->uplink && covers_gateway(en))
 		warn(o, "N10", "%s of guest \"%s\" is not answered: a gateway of the host is in it",
 			text, en->guest->name);
 	else if (en->host)

@@ -50,6 +50,8 @@ static const struct reason_info infos[REASON_COUNT] = {
 	[REASON_N02] = {"N02", "no-source", "the interface has no usable address to answer from"},
 	[REASON_N10] = {"N10", "unlisted",
 		"no guest lists it here, or it is the host's or a gateway's"},
+	[REASON_N11] = {"N11", "probing",
+		"it is not announced yet: the uplink is asked whether another host has it"},
 	[REASON_N12] = {"N12", "conflict", "a foreign host claims a guest's address"},
 	[REASON_N13] = {"N13", "heard", "an advertisement, which needs no answer"},
 	[REASON_N14] = {"N14", "fragment", "it has a Fragment header"},

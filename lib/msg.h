@@ -37,7 +37,7 @@ struct msg {
 	uint8_t lladdr[MAC_LEN];
 	uint8_t asker[MAC_LEN]; /* of an answer: what the asker told of itself (ARP's tha) */
 	bool announcement;      /* unsolicited: an NA with S=0, a gratuitous ARP */
-	bool solicited, override, router; /* flags of an NA */
+	bool solicited, override, router; /* flags of an NA; a gratuitous ARP overrides */
 	bool has_nonce; /* RFC 7527: tells our guests' own solicitations when they come back (D02)
 			 */
 	uint8_t nonce[6];
@@ -86,6 +86,7 @@ enum reason {
 	REASON_H64,
 	REASON_N02,
 	REASON_N10,
+	REASON_N11,
 	REASON_N12,
 	REASON_N13,
 	REASON_N20,
@@ -129,6 +130,8 @@ struct codec {
 	struct sock_fprog uplink_filter, vif_filter;
 	const char *filter_program;    /* in the kernel, on the uplinks, in uplink_filter's place */
 	unsigned announce_interval_ms; /* between two announcements of one address (N11, A07) */
+	/* `probe`: so many questions for an address, a second apart; and so many seconds in all. */
+	unsigned probes, probe_rounds;
 	/*
 	 * Which source an answer bears: true, the sender needs an address of its own on the
 	 * interface (N02, N25); false, the target itself is the source (ARP's spa).
@@ -164,7 +167,11 @@ struct codec {
 	 * drop it and leaves *ret as it was.
 	 */
 	enum reason (*decode)(const uint8_t *frame, size_t len, bool csum_ok, struct msg *ret);
-	/* Builds a whole frame in buf (cap bytes). Returns its length, 0 where it does not fit. */
+	/*
+	 * Builds a whole frame in buf (cap bytes): of what tells, an answer or an announcement; of
+	 * what asks, duplicate address detection or a probe. Returns its length, 0 where it does
+	 * not fit.
+	 */
 	size_t (*encode)(const struct msg *m, uint8_t *buf, size_t cap);
 };
 

@@ -35,6 +35,15 @@ enum route_state {
 	ROUTE_FAILED,  /* the kernel refused it; tried again on every event and every few seconds */
 };
 
+/* Why an address is neither answered nor routed although its guest is there: another host has it.
+ */
+enum hold {
+	HOLD_NONE,
+	HOLD_PROBING,  /* it is being asked whether one has (`probe`) */
+	HOLD_CONFLICT, /* one has answered */
+	HOLD_YIELDED,  /* given up to one that announced it (`yield`) */
+};
+
 struct table;
 struct guest;
 
@@ -43,7 +52,7 @@ enum listed_link { LINK_GUEST, LINK_QUEUE, LINK_COUNT };
 
 struct listed {
 	struct guest *guest; /* NULL: the host's own only */
-	uint64_t announce_due;
+	uint64_t due;        /* in a queue, ms */
 	struct {
 		uint32_t next, prev;
 	} links[LINK_COUNT];
@@ -52,13 +61,15 @@ struct listed {
 	uint16_t route_source; /* of the engine's list of sources; 0: none */
 	uint16_t host;         /* interfaces of the host that have this very address */
 	struct prefix prefix;
-	uint8_t silent;        /* enum reason: what a question on the uplink is told, cached */
-	uint8_t announce_left; /* announcements still to be sent */
-	uint8_t route : 3;     /* enum route_state */
-	uint8_t announce_queued : 2; /* enum announce_queue of the engine */
-	uint8_t route_seen : 1;      /* in the dump of a sync */
-	uint8_t route_stale : 1;     /* its next hop is no longer the guest's `via` */
-	uint8_t foreign : 1;         /* other protocols have routes to it, perhaps */
+	uint8_t silent;            /* enum reason: what a question on the uplink is told, cached */
+	uint8_t announce_left : 4; /* announcements still to be sent, or rounds of a probe */
+	uint8_t hold : 2;          /* enum hold */
+	uint8_t probed : 1;        /* nobody else has it: it was asked for, or ours all the time */
+	uint8_t route_seen : 1;    /* in the dump of a sync */
+	uint8_t route : 3;         /* enum route_state */
+	uint8_t queued : 3;        /* enum queue of the engine */
+	uint8_t route_stale : 1;   /* its next hop is no longer the guest's `via` */
+	uint8_t foreign : 1;       /* other protocols have routes to it, perhaps */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct listed) == 64, "an entry is a cache line");
 

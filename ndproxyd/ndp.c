@@ -35,9 +35,13 @@
 #define OPTION_UNIT       8
 #define NA_FRAME_LEN      86 /* 14 Ethernet, 40 IPv6, 24 NA, 8 TLLAO */
 #define NA_PAYLOAD        32
+#define NS_FRAME_LEN      78 /* without an option */
+#define NS_PAYLOAD        24
 #define ANNOUNCE_INTERVAL 1000 /* RFC 4861 RetransTimer; N11 */
+#define PROBES            1    /* RFC 4862 section 5.1 DupAddrDetectTransmits */
 
 static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 0x01};
+static const uint8_t solicited_node[13] = {0xff, 0x02, [11] = 0x01, 0xff}; /* and 24 bits */
 static const uint8_t all_nodes_mac[MAC_LEN] = {0x33, 0x33, 0, 0, 0, 0x01};
 
 struct ip6 {
@@ -96,9 +100,7 @@ static bool mac_is_zero(const uint8_t mac[MAC_LEN])
 
 static bool addr_is_solicited_node(const struct addr *a)
 {
-	static const uint8_t group[13] = {0xff, 0x02, [11] = 0x01, [12] = 0xff};
-
-	return memcmp(a->b, group, sizeof(group)) == 0;
+	return memcmp(a->b, solicited_node, sizeof(solicited_node)) == 0;
 }
 
 static enum reason decode_ip6(struct cursor *c, struct ip6 *ip)
@@ -279,6 +281,34 @@ static const uint8_t na_frame[NA_FRAME_LEN] = {
 	[AT_OPTION + 1] = 1,
 };
 
+/* The addresses of the pseudo header and the message, with a checksum of 0 yet, stand in a row. */
+static inline void sum_set(uint8_t *frame, uint16_t payload)
+{
+	uint64_t sum = htonl(payload) + (uint64_t)htonl(NEXT_ICMP6);
+	uint16_t folded = checksum_end(
+		checksum_add(sum, frame + AT_SRC, (size_t)(AT_ICMP - AT_SRC) + payload));
+
+	memcpy(frame + AT_SUM, &folded, sizeof(folded));
+}
+
+/* Duplicate address detection (RFC 4862 section 5.4.2): from ::, without SLLAO. */
+static size_t encode_probe(const struct msg *m, uint8_t *buf, size_t cap)
+{
+	if (!addr_is_unspecified(&m->src) || cap < NS_FRAME_LEN)
+		return 0;
+	memcpy(buf, na_frame, NS_FRAME_LEN);
+	memcpy(buf + AT_ETH_DST, (const uint8_t[]){0x33, 0x33, 0xff}, 3);
+	memcpy(buf + AT_ETH_DST + 3, m->target.b + 13, 3);
+	memcpy(buf + AT_ETH_SRC, m->eth_src, MAC_LEN);
+	buf[AT_IP + 5] = NS_PAYLOAD;
+	buf[AT_ICMP] = TYPE_NS;
+	memcpy(buf + AT_DST, solicited_node, sizeof(solicited_node));
+	memcpy(buf + AT_DST + 13, m->target.b + 13, 3);
+	memcpy(buf + AT_TARGET, m->target.b, 16);
+	sum_set(buf, NS_PAYLOAD);
+	return NS_FRAME_LEN;
+}
+
 /*
  * Where dst is unspecified, whoever asked had no address, or nobody asked: it goes to all nodes
  * (RFC 4861 sections 7.2.4, 7.2.6).
@@ -286,9 +316,9 @@ static const uint8_t na_frame[NA_FRAME_LEN] = {
 static size_t ndp_encode(const struct msg *m, uint8_t *buf, size_t cap)
 {
 	bool everyone = addr_is_unspecified(&m->dst);
-	uint64_t sum = htonl(NA_PAYLOAD) + (uint64_t)htonl(NEXT_ICMP6);
-	uint16_t folded;
 
+	if (m->kind == MSG_ASK)
+		return encode_probe(m, buf, cap);
 	if (m->kind != MSG_TELL || cap < NA_FRAME_LEN)
 		return 0;
 	memcpy(buf, na_frame, NA_FRAME_LEN);
@@ -301,9 +331,7 @@ static size_t ndp_encode(const struct msg *m, uint8_t *buf, size_t cap)
 			  (m->override ? FLAG_OVERRIDE : 0));
 	memcpy(buf + AT_TARGET, m->target.b, 16);
 	memcpy(buf + AT_LLADDR, m->lladdr, MAC_LEN);
-	/* the addresses of the pseudo header and the message stand in a row */
-	folded = checksum_end(checksum_add(sum, buf + AT_SRC, NA_FRAME_LEN - AT_SRC));
-	memcpy(buf + AT_SUM, &folded, sizeof(folded));
+	sum_set(buf, NA_PAYLOAD);
 	return NA_FRAME_LEN;
 }
 
@@ -380,6 +408,8 @@ const struct codec daemon_codec = {
 	.vif_filter = {sizeof(vif_filter) / sizeof(vif_filter[0]), vif_filter},
 	.filter_program = "filter_ndp",
 	.announce_interval_ms = ANNOUNCE_INTERVAL,
+	.probes = PROBES,
+	.probe_rounds = PROBES,
 	.needs_source = true,
 	.linklocal = ndp_linklocal,
 	.own_lladdr = REASON_H14,

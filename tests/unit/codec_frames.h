@@ -19,6 +19,16 @@ static enum reason decode(const void *bytes, size_t len, struct msg *m)
 	return r;
 }
 
+/* The frame of that name, as scapy made it. */
+static const uint8_t *frame_named(const char *name)
+{
+	for (size_t n = 0; n < COUNT(frames); n++)
+		if (strcmp(frames[n].name, name) == 0)
+			return (const uint8_t *)frames[n].bytes;
+	fail_msg("no frame \"%s\"", name);
+	return NULL;
+}
+
 static void test_verdicts(void **state)
 {
 	(void)state;

@@ -102,6 +102,25 @@ static void test_encode(void **state)
 	}
 }
 
+/* `probe`: as scapy makes it, padded with zeros. */
+static void test_encode_probe(void **state)
+{
+	struct msg m = {.kind = MSG_ASK};
+	uint8_t buf[MSG_FRAME_MAX], padding[18] = {0};
+
+	(void)state;
+	m.target = A("192.0.2.34");
+	memcpy(m.eth_src, "\2\0\0\0\0\1", MAC_LEN);
+	memset(buf, 0xa5, sizeof(buf));
+	assert_int_equal(daemon_codec.encode(&m, buf, sizeof(buf)), 60);
+	assert_memory_equal(buf, frame_named("a02 probe"), 42);
+	assert_memory_equal(buf + 42, padding, sizeof(padding));
+	for (size_t cap = 0; cap < 60; cap++)
+		assert_int_equal(daemon_codec.encode(&m, buf, cap), 0);
+	m.src = A("192.0.2.3"); /* other questions are the kernel's to ask */
+	assert_int_equal(daemon_codec.encode(&m, buf, sizeof(buf)), 0);
+}
+
 static void test_broadcast(void **state)
 {
 	static const struct {
@@ -135,6 +154,7 @@ int main(void)
 		cmocka_unit_test(test_failure_leaves_output),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_encode),
+		cmocka_unit_test(test_encode_probe),
 		cmocka_unit_test(test_broadcast),
 	};
 

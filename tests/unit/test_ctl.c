@@ -73,8 +73,11 @@ static void handle_all(void *ctx, json_t *const *requests, json_t **replies, siz
 		lab->largest = (unsigned)n;
 	for (size_t i = 0; i < n; i++) {
 		lab->requests++;
-		replies[i] = json_pack("{s:O, s:i}", "n", json_object_get(requests[i], "join"),
-			"batch", lab->batches);
+		if (json_object_get(requests[i], "later")) /* its number: ctl_reply() pays it */
+			replies[i] = json_incref(json_object_get(requests[i], "later"));
+		else
+			replies[i] = json_pack("{s:O, s:i}", "n",
+				json_object_get(requests[i], "join"), "batch", lab->batches);
 	}
 }
 
@@ -362,6 +365,47 @@ static void test_order(void **state)
 	expect_closed(lab, fd);
 }
 
+/* Replies that come later keep their places too, and nobody else waits for them. */
+static void test_later(void **state)
+{
+	struct lab *lab = *state;
+	int fd = client_open(lab), other = client_open(lab), gone = client_open(lab);
+	char *text;
+
+	client_say(lab, fd,
+		"{\"join\":1}\n{\"join\":2,\"later\":12}\n{\"join\":3}\n{\"n\":4}\n"
+		"{\"join\":5,\"later\":15}\n{\"join\":6,\"later\":16}\n{\"n\":7}\n");
+	shutdown(fd, SHUT_WR);
+	client_say(lab, gone, "{\"join\":1,\"later\":99}\n");
+	expect_line(lab, fd, "{\"n\":1,\"batch\":1}\n");
+	client_say(lab, other, "{\"n\":8}\n");
+	expect_line(lab, other, "{\"exit\":0,\"n\":8,\"may\":true}\n");
+	assert_int_equal(recv(fd, &(char){0}, 1, 0), -1);
+	close(gone);
+	for (int i = 0; i < 5; i++)
+		turn(lab);
+	ctl_reply(lab->ctl, 99, json_pack("{}"));
+	ctl_reply(lab->ctl, 12, json_pack("{s:i}", "paid", 2));
+	text = client_lines(lab, fd, 3);
+	assert_string_equal(text, "{\"paid\":2}\n{\"n\":3,\"batch\":1}\n"
+				  "{\"exit\":0,\"n\":4,\"may\":true}\n");
+	free(text);
+	while (lab->batches < 3)
+		turn(lab);
+	for (int i = 0; i < 5; i++)
+		turn(lab);
+	ctl_reply(lab->ctl, 16, json_pack("{s:i}", "paid", 6));
+	turn(lab);
+	assert_int_equal(recv(fd, &(char){0}, 1, 0), -1);
+	ctl_reply(lab->ctl, 15, NULL);
+	text = client_lines(lab, fd, 3);
+	assert_string_equal(text, "{\"exit\":1,\"error\":\"out of memory\"}\n{\"paid\":6}\n"
+				  "{\"exit\":0,\"n\":7,\"may\":true}\n");
+	free(text);
+	expect_closed(lab, fd);
+	close(other);
+}
+
 /* Very many: in batches of a bounded size, in order, while somebody else is served too. */
 static void test_many_join(void **state)
 {
@@ -565,6 +609,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_slow_reader, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_together, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_order, setup_server, teardown),
+		cmocka_unit_test_setup_teardown(test_later, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_many_join, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_turns, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_many_clients, setup_server, teardown),

@@ -1245,6 +1245,353 @@ static void test_uplink_changed(void **state)
 	world_free(w);
 }
 
+/* --- probe and yield --- */
+
+static const struct uplink_policy probing = {.announce = 2, .probe = true};
+static const struct uplink_policy yielding = {.announce = 2, .yield = true};
+static const uint8_t other_mac[6] = {2, 0, 0, 0, 0, 9}, lower_mac[6] = {2, 0, 0, 0, 0, 2};
+
+static struct listed *entry(const struct world *w, const char *address)
+{
+	struct prefix p = P(address);
+	struct listed *en = table_find(engine_table(w->e), &p);
+
+	assert_non_null(en);
+	return en;
+}
+
+/* Time goes by, a little at a time, and what is due is done. */
+static void pass(struct world *w, unsigned ms)
+{
+	for (; ms; ms--, w->now++)
+		engine_tick(w->e, w->now);
+}
+
+/* Frames sent since, of a kind, about an address (NULL: any). */
+static size_t sent(const struct world *w, enum msg_kind kind, const char *target)
+{
+	size_t count = 0;
+
+	for (size_t n = 0; n < w->nsent; n++) {
+		struct addr t = target ? A(target) : w->sent[n].target;
+
+		count += w->sent[n].kind == kind && addr_equal(&w->sent[n].target, &t);
+	}
+	return count;
+}
+
+/* Does the kernel have the host route, as far as it was told? */
+static bool routed(const struct world *w, const char *address)
+{
+	struct prefix p = P(address);
+	bool there = false;
+
+	for (size_t n = 0; n < w->nroutes; n++)
+		if (prefix_equal(&w->routes[n].r.dst, &p))
+			there = w->routes[n].add;
+	return there;
+}
+
+static struct msg announcement(const char *target, const uint8_t mac[6])
+{
+	struct msg m = {.kind = MSG_TELL, .target = A(target), .src = A("fe80::99")};
+
+	m.announcement = m.override = true;
+	memcpy(m.eth_src, mac, 6);
+	return m;
+}
+
+static enum reason verdict(struct world *w, const char *target)
+{
+	struct msg m = ask("2800:110:2::1", target, router_mac);
+
+	return engine_frame(w->e, w->now, engine_iface(w->e, "eth0"), &m);
+}
+
+static void add_four(struct world *w)
+{
+	static const char *const four[] = {"2800:110:2::44", "2001:db8:6::/64", NULL};
+
+	w->nsent = w->nroutes = 0;
+	guest(w, "four", "vif2", ORIGIN_COMMAND, four, false);
+}
+
+/* RFC 4862 section 5.4: asked for once; after a second without an answer it is ours. */
+static void test_probe_passes(void **state)
+{
+	struct world *w = world_new(&probing);
+
+	(void)state;
+	pass(w, 5000);
+	add_four(w);
+	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_N11);
+	assert_int_equal(
+		verdict(w, "2001:db8:6::1"), REASON_ANSWERED); /* networks are not asked for */
+	assert_false(routed(w, "2800:110:2::44"));
+	w->nsent = 0;
+	pass(w, 1000);
+	assert_int_equal(sent(w, MSG_ASK, "2800:110:2::44"), 1);
+	assert_int_equal(w->nsent, 1);
+	assert_true(addr_is_unspecified(&w->sent[0].src));
+	assert_memory_equal(w->sent[0].eth_src, uplink_mac, 6);
+	assert_int_equal(entry(w, "2800:110:2::44")->silent, REASON_N11);
+	w->nsent = 0;
+	pass(w, 3000);
+	assert_int_equal(sent(w, MSG_TELL, "2800:110:2::44"), 2);
+	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_ANSWERED);
+	assert_true(routed(w, "2800:110:2::44"));
+	assert_int_equal(sent(w, MSG_ASK, NULL), 0);
+	world_free(w);
+}
+
+/* Whoever tells of it, comes from it, or asks for it as well, has it. */
+static void test_probe_conflicts(void **state)
+{
+	struct msg tell = announcement("2800:110:2::44", other_mac),
+		   from = ask("2800:110:2::44", "2800:110:2::1", other_mac),
+		   dad = ask("::", "2800:110:2::44", other_mac);
+	const struct msg *const claims[] = {&tell, &from, &dad};
+
+	(void)state;
+	tell.announcement = false; /* an answer to the probe, O=0 or O=1 */
+	tell.solicited = true;
+	for (size_t n = 0; n < COUNT(claims); n++) {
+		struct world *w = world_new(&probing);
+		char why[SILENCE_MAX];
+
+		pass(w, 5000);
+		add_four(w);
+		pass(w, 500);
+		hear(w, "eth0", claims[n]);
+		assert_int_equal(w->nsent, 0);
+		assert_int_equal(verdict(w, "2800:110:2::44"), REASON_N12);
+		pass(w, 5000);
+		assert_int_equal(w->nsent, 0);
+		assert_int_equal(verdict(w, "2800:110:2::44"), REASON_N12);
+		assert_false(routed(w, "2800:110:2::44"));
+		assert_string_equal(engine_silence(w->e, entry(w, "2800:110:2::44"), why),
+			"02:00:00:00:00:09 has it on eth0, as a probe has found");
+		/* said to be here: asked for again, and now nobody answers */
+		engine_claim(w->e, w->now, entry(w, "2800:110:2::44"));
+		assert_int_equal(verdict(w, "2800:110:2::44"), REASON_N11);
+		pass(w, 1100);
+		assert_int_equal(verdict(w, "2800:110:2::44"), REASON_ANSWERED);
+		assert_true(routed(w, "2800:110:2::44"));
+		world_free(w);
+	}
+}
+
+/* Asked for when its vif comes up, and not where its route says that it was ours before a start,
+ * nor again because the uplink was down or the configuration is read again. */
+static void test_probe_when(void **state)
+{
+	struct world *w = world_new(&probing);
+	struct route r = {.dst = P("2800:110:2::34"),
+		.table = 254,
+		.metric = 1024,
+		.protocol = 168,
+		.oif = 11,
+		.source = A("2800:110:2::3")};
+
+	(void)state;
+	assert_int_equal(sent(w, MSG_ASK, NULL), 0);
+	pass(w, 2000);
+	assert_int_equal(sent(w, MSG_ASK, NULL), 2); /* one and two, which have no route yet */
+	link_set(w, 12, "vif2", vif_mac, true, false);
+	link_set(w, 12, "vif2", vif_mac, true, true);
+	w->nsent = 0;
+	pass(w, 2000);
+	assert_int_equal(sent(w, MSG_ASK, "2800:110:2::36"), 1);
+	assert_int_equal(verdict(w, "2800:110:2::36"), REASON_ANSWERED);
+	link_set(w, 2, "eth0", uplink_mac, true, false);
+	link_set(w, 2, "eth0", uplink_mac, true, true);
+	configure(w, &uplink);
+	configure(w, &probing);
+	w->nsent = 0;
+	pass(w, 5000);
+	assert_int_equal(sent(w, MSG_ASK, NULL), 0);
+	assert_int_equal(verdict(w, "2800:110:2::36"), REASON_ANSWERED);
+	world_free(w);
+
+	w = calloc(1, sizeof(*w));
+	w->now = 1000;
+	w->sink = (struct sink){w, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
+		on_listed, on_expect, on_pause, on_note};
+	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
+	w->e = engine_new(&daemon_codec, &w->sink, key);
+	configure(w, &probing);
+	engine_sync_begin(w->e);
+	link_set(w, 2, "eth0", uplink_mac, true, true);
+	link_set(w, 11, "vif1", vif_mac, true, true);
+	address(w, 2, "2800:110:2::3/64", false, true);
+	engine_route(w->e, w->now, &r, true);
+	engine_sync_end(w->e, w->now);
+	assert_int_equal(verdict(w, "2800:110:2::34"), REASON_ANSWERED);
+	world_free(w);
+}
+
+/* An uplink that goes down amid a probe: nobody could answer, so it is done again. */
+static void test_probe_uplink_down(void **state)
+{
+	struct world *w = world_new(&probing);
+
+	(void)state;
+	pass(w, 5000);
+	add_four(w);
+	pass(w, 900);
+	link_set(w, 2, "eth0", uplink_mac, true, false);
+	pass(w, 500);
+	assert_int_equal(entry(w, "2800:110:2::44")->silent, REASON_K11);
+	link_set(w, 2, "eth0", uplink_mac, true, true);
+	w->nsent = 0;
+	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_N11);
+	pass(w, 1100);
+	assert_int_equal(sent(w, MSG_ASK, "2800:110:2::44"), 1);
+	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_ANSWERED);
+	world_free(w);
+}
+
+/* A guest that goes amid a probe leaves nothing behind. */
+static void test_probe_deleted(void **state)
+{
+	static const char *const none[] = {NULL};
+	struct world *w = world_new(&probing);
+
+	(void)state;
+	pass(w, 5000);
+	add_four(w);
+	pass(w, 100);
+	guest(w, "four", "vif2", ORIGIN_COMMAND, none, false);
+	w->nsent = 0;
+	pass(w, 5000);
+	assert_int_equal(w->nsent, 0);
+	assert_int_equal(engine_next(w->e), UINT64_MAX);
+	world_free(w);
+}
+
+/* N12: with `yield` an announcement of another host takes answers and route away ... */
+static void test_yield(void **state)
+{
+	struct world *w = world_new(&yielding);
+	struct msg m = announcement("2800:110:2::34", other_mac), weak = m, net = m;
+	char why[SILENCE_MAX];
+
+	(void)state;
+	pass(w, 5000);
+	assert_true(routed(w, "2800:110:2::34"));
+	weak.override = false; /* an NA with O=0 only tells */
+	assert_int_equal(hear(w, "eth0", &weak), REASON_N12);
+	net.target = A("2001:db8:5::1"); /* and a network is never given up */
+	assert_int_equal(hear(w, "eth0", &net), REASON_N12);
+	pass(w, 10);
+	assert_int_equal(verdict(w, "2800:110:2::34"), REASON_ANSWERED);
+	assert_int_equal(verdict(w, "2001:db8:5::1"), REASON_ANSWERED);
+
+	assert_int_equal(hear(w, "eth0", &m), REASON_N12);
+	assert_int_equal(verdict(w, "2800:110:2::34"), REASON_N12);
+	assert_int_equal(engine_next(w->e), 0); /* the route is to go */
+	pass(w, 1);
+	assert_false(routed(w, "2800:110:2::34"));
+	pass(w, 60000);
+	assert_int_equal(w->nsent, 0);
+	assert_string_equal(engine_silence(w->e, entry(w, "2800:110:2::34"), why),
+		"given up to 02:00:00:00:00:09, which announced it on eth0");
+
+	/* ... which neither a reload nor the uplink brings back ... */
+	configure(w, &yielding);
+	link_set(w, 2, "eth0", uplink_mac, true, false);
+	link_set(w, 2, "eth0", uplink_mac, true, true);
+	pass(w, 10);
+	assert_int_equal(verdict(w, "2800:110:2::34"), REASON_N12);
+	/* ... but its vif that comes up, ... */
+	link_set(w, 11, "vif1", vif_mac, true, false);
+	link_set(w, 11, "vif1", vif_mac, true, true);
+	assert_int_equal(verdict(w, "2800:110:2::34"), REASON_ANSWERED);
+	pass(w, 5000);
+	/* ... an `announce`, ... */
+	hear(w, "eth0", &m);
+	assert_true(engine_announce(w->e, w->now, entry(w, "2800:110:2::34")));
+	assert_int_equal(verdict(w, "2800:110:2::34"), REASON_ANSWERED);
+	assert_true(routed(w, "2800:110:2::34"));
+	w->nsent = 0;
+	pass(w, 5000);
+	assert_int_equal(sent(w, MSG_TELL, "2800:110:2::34"), 2);
+	/* ... and an `add`. */
+	hear(w, "eth0", &m);
+	engine_claim(w->e, w->now, entry(w, "2800:110:2::34"));
+	assert_int_equal(verdict(w, "2800:110:2::34"), REASON_ANSWERED);
+	world_free(w);
+
+	/* without `yield` it is a conflict */
+	w = world_new(&uplink);
+	assert_int_equal(hear(w, "eth0", &m), REASON_N12);
+	assert_int_equal(verdict(w, "2800:110:2::34"), REASON_ANSWERED);
+	world_free(w);
+}
+
+/* H74: two announcements that cross on the wire, or ours still to come: one of the two has it. */
+static void test_yield_crossing(void **state)
+{
+	struct world *w = world_new(&yielding);
+	struct msg higher = announcement("2800:110:2::44", other_mac),
+		   lower = announcement("2800:110:2::44", lower_mac);
+
+	(void)state;
+	pass(w, 5000);
+	add_four(w); /* ours is about to leave: it will be the later one */
+	hear(w, "eth0", &lower);
+	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_ANSWERED);
+	pass(w, 10);
+	hear(w, "eth0", &higher); /* ours has just left, and may be the later one */
+	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_ANSWERED);
+	hear(w, "eth0", &lower);
+	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_N12);
+	engine_claim(w->e, w->now, entry(w, "2800:110:2::44"));
+	pass(w, 500);
+	hear(w, "eth0", &higher);
+	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_N12);
+	w->nsent = 0;
+	pass(w, 5000); /* and ours are not repeated */
+	assert_int_equal(w->nsent, 0);
+	world_free(w);
+}
+
+static void on_pause_yield(struct world *w)
+{
+	struct msg m = announcement("2800:110:2::36", other_mac);
+
+	engine_frame(w->e, w->now, engine_iface(w->e, "eth0"), &m);
+}
+
+/* Heard amid a walk over very many, when nothing but frames may be handed in. */
+static void test_yield_in_walk(void **state)
+{
+	struct world *w = world_new(&yielding);
+	static char text[5000][32];
+	static const char *many[5001];
+
+	(void)state;
+	for (unsigned n = 0; n < 5000; n++) {
+		snprintf(text[n], sizeof(text[n]), "2001:db8:7::%x", n + 1);
+		many[n] = text[n];
+	}
+	pass(w, 5000);
+	w->nroutes = 0;
+	w->in_pause = on_pause_yield;
+	many[2000] = NULL; /* routes fit */
+	for (unsigned n = 0; n < 8; n++) {
+		guest(w, "many", "vif1", ORIGIN_COMMAND, many, false);
+		w->nroutes = w->nroutes > 3000 ? 0 : w->nroutes;
+	}
+	assert_true(w->pauses > 0);
+	assert_int_equal(verdict(w, "2800:110:2::36"), REASON_N12);
+	w->nroutes = 0;
+	engine_tick(w->e, w->now);
+	assert_int_equal(w->nroutes, 1);
+	assert_false(routed(w, "2800:110:2::36"));
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1282,6 +1629,14 @@ int main(void)
 		cmocka_unit_test(test_rename_wants_sync),
 		cmocka_unit_test(test_uplink_down),
 		cmocka_unit_test(test_uplink_changed),
+		cmocka_unit_test(test_probe_passes),
+		cmocka_unit_test(test_probe_conflicts),
+		cmocka_unit_test(test_probe_when),
+		cmocka_unit_test(test_probe_uplink_down),
+		cmocka_unit_test(test_probe_deleted),
+		cmocka_unit_test(test_yield),
+		cmocka_unit_test(test_yield_crossing),
+		cmocka_unit_test(test_yield_in_walk),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -127,6 +127,24 @@ static void test_encode_small_buffer(void **state)
 	(void)state;
 	for (size_t cap = 0; cap <= sizeof(buf); cap++)
 		assert_int_equal(daemon_codec.encode(&m, buf, cap), 0);
+	m.kind = MSG_ASK;
+	for (size_t cap = 0; cap < 78; cap++)
+		assert_int_equal(daemon_codec.encode(&m, buf, cap), 0);
+}
+
+/* `probe`: duplicate address detection as scapy makes it, byte for byte. */
+static void test_encode_probe(void **state)
+{
+	struct msg m = {.kind = MSG_ASK};
+	uint8_t buf[MSG_FRAME_MAX];
+
+	(void)state;
+	m.target = A("2800:110:2::34");
+	memcpy(m.eth_src, "\2\0\0\0\0\1", MAC_LEN);
+	assert_int_equal(daemon_codec.encode(&m, buf, sizeof(buf)), 78);
+	assert_memory_equal(buf, frame_named("d03 dad"), 78);
+	m.src = A("fe80::3"); /* other questions are the kernel's to ask */
+	assert_int_equal(daemon_codec.encode(&m, buf, sizeof(buf)), 0);
 }
 
 static void test_linklocal(void **state)
@@ -150,6 +168,7 @@ int main(void)
 		cmocka_unit_test(test_encode_answer),
 		cmocka_unit_test(test_encode_everyone),
 		cmocka_unit_test(test_encode_small_buffer),
+		cmocka_unit_test(test_encode_probe),
 		cmocka_unit_test(test_linklocal),
 	};
 

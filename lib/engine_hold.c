@@ -1,0 +1,193 @@
+/*
+ * engine_hold: addresses that another host has, or may have (`probe` and `yield`).
+ *
+ * With `probe`, an address that arrives is held until the uplink has been asked for it: duplicate
+ * address detection (RFC 4862 section 5.4) or ARP probes (RFC 5227 section 2.1), paced as the
+ * announcements are; whoever answers, or asks for it as well, has it. With `yield` an address is
+ * held from the announcement of another host on. What is held is neither answered nor routed, until
+ * somebody claims it here (`add`, `announce`) or its vif goes down and comes up.
+ *
+ * What was heard amid a walk over entries takes effect on answers at once, and on routes in the
+ * next tick.
+ */
+#include "engine_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PROBE_MS    1000 /* a round */
+#define CROSSING_MS 100  /* within which two announcements may have crossed on their way */
+
+static void hold_set(struct engine *e, struct listed *en, enum hold h)
+{
+	announce_cancel(e, en);
+	en->hold = (uint8_t)h;
+	e->holds++;
+}
+
+void hold_forget(struct engine *e, struct listed *en)
+{
+	en->probed = false;
+	if (en->hold != HOLD_NONE)
+		hold_set(e, en, HOLD_NONE);
+}
+
+void hold_evaluate(struct engine *e, struct listed *en)
+{
+	const struct iface *u = en->guest->uplink;
+
+	if (!e->synced)
+		return;
+	if (u && !u->uplink.probe && en->hold == HOLD_NONE) {
+		en->probed = false;
+	} else if (!entry_is_here(e, en)) {
+		hold_forget(e, en);
+	} else if (en->hold == HOLD_PROBING && !(u->ready && u->uplink.probe)) {
+		hold_set(e, en, HOLD_NONE); /* nobody would be heard, or nobody asks any more */
+	} else if (en->silent == REASON_ANSWERED) {
+		en->probed = true;
+	} else if (en->hold == HOLD_NONE && !en->probed && u->ready &&
+		   prefix_is_exact(&en->prefix)) {
+		hold_set(e, en, HOLD_PROBING);
+		en->announce_left = (uint8_t)e->codec->probe_rounds;
+		queue_set(e, en, QUEUE_FRESH);
+	}
+}
+
+void probe_send(struct engine *e, uint64_t now, struct listed *en)
+{
+	struct iface *u = en->guest->uplink;
+	struct msg m = {.kind = MSG_ASK, .target = en->prefix.addr};
+
+	memcpy(m.eth_src, u->link.mac, MAC_LEN);
+	e->sink->send(e->sink->ctx, u, &m);
+	en->due = now + PROBE_MS;
+	queue_set(e, en, QUEUE_PROBING);
+}
+
+/* A round has gone by without an answer. */
+static void probe_round(struct engine *e, uint64_t now, struct listed *en)
+{
+	unsigned done = e->codec->probe_rounds - --en->announce_left;
+
+	if (en->announce_left == 0) {
+		hold_set(e, en, HOLD_NONE);
+		en->probed = true;
+		entry_evaluate(e, now, en);
+	} else if (done < e->codec->probes) {
+		queue_set(e, en, QUEUE_FRESH);
+	} else {
+		en->due += PROBE_MS;
+		queue_set(e, en, QUEUE_PROBING);
+	}
+}
+
+void hold_tick(struct engine *e, uint64_t now)
+{
+	struct listed *en;
+
+	while ((en = queue_first(e, QUEUE_HELD))) {
+		queue_set(e, en, QUEUE_NONE);
+		entry_evaluate(e, now, en);
+	}
+	while ((en = queue_first(e, QUEUE_PROBING)) && en->due <= now)
+		probe_round(e, now, en);
+}
+
+uint64_t hold_next(const struct engine *e)
+{
+	const struct listed *probing = queue_first(e, QUEUE_PROBING);
+
+	if (queue_first(e, QUEUE_HELD))
+		return 0;
+	return probing ? probing->due : UINT64_MAX;
+}
+
+static void hold_now(struct engine *e, struct listed *en, enum hold h)
+{
+	hold_set(e, en, h);
+	en->silent = (uint8_t)e->codec->conflict;
+	queue_set(e, en, QUEUE_HELD);
+}
+
+/*
+ * Of two hosts that announce one address the later has it. Where the two announcements may have
+ * crossed, each would take the other for the later one; then it is the one with the lower MAC. Ours
+ * that is still to leave will be the later.
+ */
+static bool is_ours_later(const struct engine *e, uint64_t now, const struct iface *i,
+	const struct listed *en, const uint8_t *mac)
+{
+	if (en->queued == QUEUE_FRESH)
+		return true;
+	return en->queued == QUEUE_REPEATED &&
+	       now + e->codec->announce_interval_ms < en->due + CROSSING_MS &&
+	       memcmp(i->link.mac, mac, MAC_LEN) < 0;
+}
+
+void hold_heard(struct engine *e, uint64_t now, const struct iface *i, struct listed *en,
+	const struct msg *m)
+{
+	char address[ADDR_TEXT_MAX], mac[MAC_TEXT_MAX];
+
+	if (!prefix_is_exact(&en->prefix))
+		return;
+	if (en->hold == HOLD_PROBING) {
+		hold_now(e, en, HOLD_CONFLICT);
+	} else if (i->uplink.yield && en->silent == REASON_ANSWERED && m->kind == MSG_TELL &&
+		   m->announcement && m->override && !is_ours_later(e, now, i, en, m->eth_src)) {
+		hold_now(e, en, HOLD_YIELDED);
+		engine_note(e, false, true, "%s is given up to %s, which announced it on %s",
+			addr_format(&en->prefix.addr, address), mac_format(m->eth_src, mac),
+			i->name);
+	}
+}
+
+void engine_claim(struct engine *e, uint64_t now, struct listed *en)
+{
+	if (!en->guest || (en->hold != HOLD_CONFLICT && en->hold != HOLD_YIELDED))
+		return;
+	hold_forget(e, en);
+	entry_evaluate(e, now, en);
+}
+
+uint64_t engine_holds(const struct engine *e)
+{
+	return e->holds;
+}
+
+/* The last one that has been seen to claim it; false: forgotten since. */
+static bool claimant(const struct engine *e, const struct addr *a, char *mac, const char **iface)
+{
+	const struct conflict *last = NULL;
+
+	for (unsigned n = 0; n < CONFLICTS; n++) {
+		const struct conflict *c = &e->conflicts[n];
+
+		if (c->count && addr_equal(&c->target, a) && (!last || c->last >= last->last))
+			last = c;
+	}
+	if (!last)
+		return false;
+	mac_format(last->mac, mac);
+	*iface = last->iface;
+	return true;
+}
+
+const char *engine_silence(const struct engine *e, const struct listed *en, char text[SILENCE_MAX])
+{
+	const char *iface;
+	char mac[MAC_TEXT_MAX];
+
+	if (en->hold != HOLD_CONFLICT && en->hold != HOLD_YIELDED)
+		return reason_text(en->silent);
+	if (!claimant(e, &en->prefix.addr, mac, &iface)) {
+		strcpy(mac, "another host");
+		iface = en->guest->uplink->name;
+	}
+	snprintf(text, SILENCE_MAX,
+		en->hold == HOLD_CONFLICT ? "%s has it on %s, as a probe has found"
+					  : "given up to %s, which announced it on %s",
+		mac, iface);
+	return text;
+}
