@@ -253,6 +253,9 @@ void offline_run(struct offline *o)
 	runtime_run(o->runtime, o->requests, o->n, &store, tell_step, o);
 	for (size_t i = 0; i < o->n; i++) {
 		tell_result(o, &o->requests[i], o->lines[i].line);
+		if (!o->requests[i].del && !o->requests[i].result)
+			state_yields_forget(
+				o->state, o->lines[i].spec.prefixes, o->lines[i].spec.nprefixes);
 		free(o->requests[i].why);
 		spec_free(&o->lines[i].spec);
 	}

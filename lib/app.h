@@ -41,6 +41,7 @@ struct app {
 	STAILQ_HEAD(, command_wait) waiting; /* command_wait.c's: requests; */
 	json_int_t waited;                   /* the last one's number; */
 	uint64_t holds;                      /* engine_holds() when they were looked at */
+	uint64_t yields;                     /* engine_yields() that are on disk */
 	struct wiring *wiring;
 };
 

@@ -16,7 +16,7 @@
 
 /* As of now: events of the kernel may still wait to be read. if_nametoindex(3) would make a socket
  * each time. */
-static uint32_t lookup_ifindex(void *ctx, const char *vif)
+uint32_t app_ifindex(void *ctx, const char *vif)
 {
 	const struct app *a = ctx;
 	struct ifreq r = {0};
@@ -69,7 +69,7 @@ static bool lookup_vif(void *ctx, const char *vif)
 int guests_open(struct app *a)
 {
 	const struct runtime_lookups lookups = {
-		a, lookup_ifindex, lookup_prefix, lookup_guest, lookup_vif};
+		a, app_ifindex, lookup_prefix, lookup_guest, lookup_vif};
 
 	a->ifindex_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	a->state_warnings = json_array();
@@ -122,7 +122,11 @@ int guests_load(struct app *a)
 	for (size_t i = 0; i < n; i++)
 		spec_free(&guests[i]);
 	free(guests);
-	return r == 0 ? runtime_foreach(a->runtime, put_in_force, a) : r;
+	if (r == 0)
+		r = runtime_foreach(a->runtime, put_in_force, a);
+	if (r == 0)
+		yields_load(a);
+	return r;
 }
 
 void guests_close(struct app *a)

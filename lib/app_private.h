@@ -70,7 +70,12 @@ void listen_until(struct app *a, int fd);
 void listen_pause(void *app);
 void listen_close_all(struct app *a);
 
+/* app_yields.c: what was given up to other hosts, at start and kept */
+void yields_load(struct app *a);
+void yields_settle(struct app *a);
+
 /* app_guests.c: run-time guests at start */
+uint32_t app_ifindex(void *app, const char *name); /* the kernel's, as of now; 0: absent */
 int guests_open(struct app *a); /* the set, and what it asks of the daemon; 0 or -errno */
 int guests_load(struct app *a); /* the state directory; 0 or -errno */
 void guests_close(struct app *a);

@@ -262,6 +262,7 @@ void app_settle(struct app *a)
 	}
 	listen_flush(a);
 	arm_timer(a);
+	yields_settle(a);
 	command_settle(a);
 }
 
@@ -321,6 +322,8 @@ int wire_open(struct app *a)
 		return -ENOMEM;
 	w->armed_for = UINT64_MAX;
 	ev_timer_init(&w->timer, on_timer, 0, 0);
+	/* frames first: one of them may say that an announcement which is due must not leave */
+	ev_set_priority(&w->timer, EV_MINPRI);
 	w->timer.data = a;
 	ev_timer_init(&w->sync_timer, on_sync_timer, 0, 0);
 	w->sync_timer.data = a;

@@ -148,6 +148,11 @@ bool engine_announce(struct engine *e, uint64_t now, struct listed *en);
 /* Somebody says that an address is here: where it was given up to another host, or found there by a
  * probe, it is ours again, or probed again. */
 void engine_claim(struct engine *e, uint64_t now, struct listed *en);
+/* Those that are given up to other hosts (each may be NULL). Returns how often that has changed. */
+uint64_t engine_yields(
+	const struct engine *e, void (*each)(void *ctx, const struct listed *en), void *ctx);
+/* Given up in an earlier life. Before the first sync. */
+void engine_yielded(struct engine *e, struct listed *en);
 /* Counts each beginning and end of such a state, and of a probe: has it changed? */
 uint64_t engine_holds(const struct engine *e);
 /* Why an entry is not answered, a clause for people; may use text. */

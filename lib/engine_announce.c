@@ -30,6 +30,7 @@ void announce_cancel(struct engine *e, struct listed *en)
 {
 	queue_set(e, en, QUEUE_NONE);
 	en->announce_left = 0;
+	en->contested = false;
 }
 
 void announce_schedule(struct engine *e, struct listed *en)
@@ -87,18 +88,16 @@ static void announce_send(struct engine *e, uint64_t now, struct listed *en)
 		.announcement = true,
 		.override = true,
 		.has_lladdr = true};
-	uint8_t left = en->announce_left;
 
-	announce_cancel(e, en);
-	if (!u || !u->ready || !iface_source(e, u, &m.target, &m.target, &m.src))
+	if (!u || !u->ready || !iface_source(e, u, &m.target, &m.target, &m.src)) {
+		announce_cancel(e, en);
 		return;
+	}
 	memcpy(m.eth_src, u->link.mac, MAC_LEN);
 	memcpy(m.lladdr, u->link.mac, MAC_LEN);
 	e->sink->send(e->sink->ctx, u, &m);
 	u->counters.announced++;
-	if (left <= 1)
-		return;
-	en->announce_left = (uint8_t)(left - 1);
+	en->announce_left--;
 	en->due = now + e->codec->announce_interval_ms;
 	queue_set(e, en, QUEUE_REPEATED);
 }
@@ -124,6 +123,10 @@ void announce_tick(struct engine *e, uint64_t now)
 			en = queue_first(e, QUEUE_FRESH);
 		if (!en)
 			break;
+		if (en->queued == QUEUE_REPEATED && en->announce_left == 0) {
+			announce_cancel(e, en); /* its last one has been heard */
+			continue;
+		}
 		if (e->pace_at + CATCH_UP_US < now * 1000)
 			e->pace_at = now * 1000 - CATCH_UP_US;
 		e->pace_at += 1000000 / e->pace;

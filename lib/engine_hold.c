@@ -16,13 +16,15 @@
 #include <string.h>
 
 #define PROBE_MS    1000 /* a round */
+#define CLAIM_MS    20   /* from a first announcement until everybody must have heard it */
 #define CROSSING_MS 100  /* within which two announcements may have crossed on their way */
 
 static void hold_set(struct engine *e, struct listed *en, enum hold h)
 {
 	announce_cancel(e, en);
-	en->hold = (uint8_t)h;
+	e->yields += h == HOLD_YIELDED || en->hold == HOLD_YIELDED;
 	e->holds++;
+	en->hold = (uint8_t)h;
 }
 
 void hold_forget(struct engine *e, struct listed *en)
@@ -87,7 +89,7 @@ void hold_tick(struct engine *e, uint64_t now)
 	struct listed *en;
 
 	while ((en = queue_first(e, QUEUE_HELD))) {
-		queue_set(e, en, QUEUE_NONE);
+		queue_set(e, en, en->hold == HOLD_YIELDED ? QUEUE_YIELDED : QUEUE_NONE);
 		entry_evaluate(e, now, en);
 	}
 	while ((en = queue_first(e, QUEUE_PROBING)) && en->due <= now)
@@ -110,18 +112,30 @@ static void hold_now(struct engine *e, struct listed *en, enum hold h)
 	queue_set(e, en, QUEUE_HELD);
 }
 
-/*
- * Of two hosts that announce one address the later has it. Where the two announcements may have
- * crossed, each would take the other for the later one; then it is the one with the lower MAC. Ours
- * that is still to leave will be the later.
- */
-static bool is_ours_later(const struct engine *e, uint64_t now, const struct iface *i,
-	const struct listed *en, const uint8_t *mac)
+/* How long ago the last announcement left; they wait for their interval behind it, the last too. */
+static bool announced_within(
+	const struct engine *e, uint64_t now, const struct listed *en, unsigned ms)
 {
-	if (en->queued == QUEUE_FRESH)
+	return en->queued == QUEUE_REPEATED && now + e->codec->announce_interval_ms < en->due + ms;
+}
+
+/*
+ * Of two hosts that announce one address the later has it. An announcement that comes while ours is
+ * the first one and new may be one that the other only repeats, and gives up when it hears ours; so
+ * ours stands. If both are new, both stand, until one of them repeats it and the other hears. Where
+ * even these may have crossed, the one with the lower MAC has it.
+ */
+static bool ours_stands(const struct engine *e, uint64_t now, const struct iface *i,
+	struct listed *en, const uint8_t *mac)
+{
+	unsigned times = i->uplink.announce ? i->uplink.announce : 1;
+	bool is_first = en->announce_left + 1U == times;
+
+	if (en->queued == QUEUE_FRESH || (is_first && announced_within(e, now, en, CLAIM_MS))) {
+		en->contested = true;
 		return true;
-	return en->queued == QUEUE_REPEATED &&
-	       now + e->codec->announce_interval_ms < en->due + CROSSING_MS &&
+	}
+	return en->contested && announced_within(e, now, en, CROSSING_MS) &&
 	       memcmp(i->link.mac, mac, MAC_LEN) < 0;
 }
 
@@ -135,7 +149,7 @@ void hold_heard(struct engine *e, uint64_t now, const struct iface *i, struct li
 	if (en->hold == HOLD_PROBING) {
 		hold_now(e, en, HOLD_CONFLICT);
 	} else if (i->uplink.yield && en->silent == REASON_ANSWERED && m->kind == MSG_TELL &&
-		   m->announcement && m->override && !is_ours_later(e, now, i, en, m->eth_src)) {
+		   m->announcement && m->override && !ours_stands(e, now, i, en, m->eth_src)) {
 		hold_now(e, en, HOLD_YIELDED);
 		engine_note(e, false, true, "%s is given up to %s, which announced it on %s",
 			addr_format(&en->prefix.addr, address), mac_format(m->eth_src, mac),
@@ -154,6 +168,25 @@ void engine_claim(struct engine *e, uint64_t now, struct listed *en)
 uint64_t engine_holds(const struct engine *e)
 {
 	return e->holds;
+}
+
+uint64_t engine_yields(
+	const struct engine *e, void (*each)(void *ctx, const struct listed *en), void *ctx)
+{
+	static const enum queue queues[] = {QUEUE_HELD, QUEUE_YIELDED};
+
+	for (unsigned q = 0; q < 2 && each; q++)
+		for (const struct listed *en = queue_first(e, queues[q]); en;
+			en = list_next(en, LINK_QUEUE))
+			if (en->hold == HOLD_YIELDED)
+				each(ctx, en);
+	return e->yields;
+}
+
+void engine_yielded(struct engine *e, struct listed *en)
+{
+	hold_set(e, en, HOLD_YIELDED);
+	queue_set(e, en, QUEUE_YIELDED);
 }
 
 /* The last one that has been seen to claim it; false: forgotten since. */

@@ -32,7 +32,8 @@ enum queue {
 	QUEUE_FRESH,    /* to be announced for the first time, or asked for */
 	QUEUE_REPEATED, /* to be announced again, when due */
 	QUEUE_PROBING,  /* asked for: for the next round, when due */
-	QUEUE_HELD,     /* held since, or no more: to be evaluated */
+	QUEUE_HELD,     /* held since a moment ago: to be evaluated */
+	QUEUE_YIELDED,  /* for ever, until it is claimed */
 	QUEUE_COUNT
 };
 
@@ -72,8 +73,8 @@ struct engine {
 	uint64_t retry_at;
 	unsigned pace;
 	struct listed_list queues[QUEUE_COUNT]; /* each in order of time */
-	uint64_t pace_at; /* when the next announcement may leave, in microseconds */
-	uint64_t holds;   /* counts changes of them */
+	uint64_t pace_at;       /* when the next announcement may leave, in microseconds */
+	uint64_t holds, yields; /* count changes of them */
 	struct {
 		struct addr target;
 		uint8_t nonce[6];

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "spec.h"
 
@@ -52,5 +53,20 @@ int state_write(struct state *s, const struct spec *guest);
 int state_put(struct state *s, const char *name);
 int state_drop(struct state *s, const char *name);
 int state_remove(struct state *s, const char *name); /* the guest's file */
+
+/*
+ * Addresses that were given up to other hosts (`yield`), and the ifindex of the vif then (0: none):
+ * the file .yielded, a line `ADDRESS IFINDEX` each, which is replaced whole. What is no such line
+ * is passed over. Each returns 0 or -errno; loading makes an array of *n, which the caller frees
+ * (NULL where there are none, after an error too).
+ */
+struct state_yield {
+	struct addr addr;
+	uint32_t ifindex;
+};
+int state_yields_load(struct state *s, struct state_yield **ret, size_t *n);
+int state_yields_save(struct state *s, const struct state_yield *y, size_t n);
+/* Takes these addresses out: somebody has added them, here. */
+int state_yields_forget(struct state *s, const struct prefix *p, size_t n);
 
 #endif

@@ -61,7 +61,8 @@ struct listed {
 	uint16_t route_source; /* of the engine's list of sources; 0: none */
 	uint16_t host;         /* interfaces of the host that have this very address */
 	struct prefix prefix;
-	uint8_t silent;            /* enum reason: what a question on the uplink is told, cached */
+	uint8_t silent : 7;        /* enum reason: what a question on the uplink is told, cached */
+	uint8_t contested : 1;     /* announced by another host as well, at about the same time */
 	uint8_t announce_left : 4; /* announcements still to be sent, or rounds of a probe */
 	uint8_t hold : 2;          /* enum hold */
 	uint8_t probed : 1;        /* nobody else has it: it was asked for, or ours all the time */
@@ -72,6 +73,7 @@ struct listed {
 	uint8_t foreign : 1;       /* other protocols have routes to it, perhaps */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct listed) == 64, "an entry is a cache line");
+_Static_assert(REASON_COUNT <= 128, "a reason fits");
 
 struct listed_list {
 	struct table *table;

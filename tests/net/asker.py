@@ -68,4 +68,5 @@ def main():
                       "exit": running.returncode}))
 
 
-main()
+if __name__ == "__main__":
+    main()

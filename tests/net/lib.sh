@@ -309,15 +309,18 @@ violations_reset() {
 
 declare -A LAB_DAEMONS=() # the process of each that was started
 LAB_NAME=
+LAB_ELSEWHERE=() # those that are not on Dom0, as daemon_use wants them
 # Which daemon the words below speak of. LAB_FAMILY is its family as ip(8) wants it.
-daemon_use() { # ndproxyd|arpproxyd
+daemon_use() { # ndproxyd|arpproxyd[@NODE]
 	[[ $1 != "$LAB_NAME" ]] || return 0
 	[[ -z $LAB_NAME ]] || LAB_DAEMONS[$LAB_NAME]=$LAB_DAEMON
 	LAB_NAME=$1
 	LAB_DAEMON=${LAB_DAEMONS[$1]:-}
+	LAB_AT=dom0
+	[[ $1 != *@* ]] || LAB_AT=${1#*@}
 	case $1 in
-	ndproxyd) LAB_PROGRAM=$NDPROXYD LAB_CTL=$NDPROXYCTL LAB_FAMILY=-6 ;;
-	arpproxyd) LAB_PROGRAM=$ARPPROXYD LAB_CTL=$ARPPROXYCTL LAB_FAMILY=-4 ;;
+	ndproxyd*) LAB_PROGRAM=$NDPROXYD LAB_CTL=$NDPROXYCTL LAB_FAMILY=-6 ;;
+	arpproxyd*) LAB_PROGRAM=$ARPPROXYD LAB_CTL=$ARPPROXYCTL LAB_FAMILY=-4 ;;
 	esac
 	LAB_CONF=$LAB_DIR/$1.conf
 	LAB_SOCK=$LAB_DIR/$1.sock
@@ -358,7 +361,7 @@ daemon_conf() { # the configuration on stdin
 }
 
 ctl() {
-	in_ns dom0 "$LAB_CTL" -s "$LAB_SOCK" -d "$LAB_STATE" "$@"
+	in_ns "$LAB_AT" "$LAB_CTL" -s "$LAB_SOCK" -d "$LAB_STATE" "$@"
 }
 
 # A running daemon answers; one that ended will not: no use waiting on.
@@ -371,7 +374,7 @@ LAB_WRAP=() # a command that the daemon is started through
 LAB_ARGS=() # its arguments besides -f -c -s -d
 daemon_start() {
 	# not through in_ns: a function in the background is a shell, and would be what is killed
-	nsenter --net=/run/netns/dom0 "${LAB_WRAP[@]}" "$LAB_PROGRAM" -f -c "$LAB_CONF" -s "$LAB_SOCK" \
+	nsenter --net="/run/netns/$LAB_AT" "${LAB_WRAP[@]}" "$LAB_PROGRAM" -f -c "$LAB_CONF" -s "$LAB_SOCK" \
 		-d "$LAB_STATE" "${LAB_ARGS[@]}" >>"$LAB_LOG" 2>&1 &
 	LAB_DAEMON=$!
 	wait_for daemon_answers && ctl status >/dev/null 2>&1 && return
@@ -562,9 +565,9 @@ bail() { # REASON: what follows makes no sense
 done_testing() {
 	local name
 
-	for name in ndproxyd arpproxyd; do
-		if daemon_with $name daemon_runs; then
-			exits 0 "$name stops cleanly" daemon_with $name daemon_stop
+	for name in ndproxyd arpproxyd "${LAB_ELSEWHERE[@]}"; do
+		if daemon_with "$name" daemon_runs; then
+			exits 0 "$name stops cleanly" daemon_with "$name" daemon_stop
 		fi
 	done
 	if [[ -e /run/netns/switch ]]; then
@@ -572,7 +575,7 @@ done_testing() {
 	fi
 	if ((TAP_BAD)); then
 		diag "the daemons' logs, their ends:"
-		tail -q -n 40 "$LAB_DIR/ndproxyd.log" "$LAB_DIR/arpproxyd.log" | diag
+		tail -n 40 "$LAB_DIR"/*.log | diag
 	fi
 	plan
 	exit $((TAP_BAD > 0))
@@ -642,7 +645,7 @@ median() { # numbers on stdin, one a line
 }
 
 host_routes() { # the daemon's routes, wherever they are
-	ip -n dom0 "$LAB_FAMILY" route show proto 168 table all
+	ip -n "$LAB_AT" "$LAB_FAMILY" route show proto 168 table all
 }
 
 route_to() { # ADDRESS[/LEN]: the routes of Dom0 to exactly that, in whatever table

@@ -1541,18 +1541,34 @@ static void test_yield_crossing(void **state)
 	add_four(w); /* ours is about to leave: it will be the later one */
 	hear(w, "eth0", &lower);
 	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_ANSWERED);
-	pass(w, 10);
-	hear(w, "eth0", &higher); /* ours has just left, and may be the later one */
+	pass(w, 10); /* ours has just left, and theirs may be an old one, repeated */
+	hear(w, "eth0", &lower);
+	hear(w, "eth0", &higher);
+	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_ANSWERED);
+	pass(w, 1020); /* ours has been repeated: of two new ones that may have crossed, the lower */
+	hear(w, "eth0", &higher);
 	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_ANSWERED);
 	hear(w, "eth0", &lower);
 	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_N12);
+
+	/* one that nobody contested when it was new is old, however often repeated */
 	engine_claim(w->e, w->now, entry(w, "2800:110:2::44"));
-	pass(w, 500);
+	pass(w, 1050);
 	hear(w, "eth0", &higher);
 	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_N12);
 	w->nsent = 0;
-	pass(w, 5000); /* and ours are not repeated */
+	pass(w, 5000); /* and ours are not repeated any more */
 	assert_int_equal(w->nsent, 0);
+
+	/* and so is one that has been repeated for the last time */
+	engine_claim(w->e, w->now, entry(w, "2800:110:2::44"));
+	pass(w, 10);
+	hear(w, "eth0", &higher);
+	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_ANSWERED);
+	pass(w, 3000);
+	assert_int_equal(engine_next(w->e), UINT64_MAX);
+	hear(w, "eth0", &higher);
+	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_N12);
 	world_free(w);
 }
 

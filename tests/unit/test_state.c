@@ -463,6 +463,45 @@ static int teardown(void **state)
 	return rmdir(dir);
 }
 
+/* What is given up to other hosts: replaced whole; what is no line of it is passed over. */
+static void test_yields(void **state)
+{
+	static const char text[] = "rubbish\n2001:db8::1 x\n2001:db8::1\n2001:db8::1 99999999999\n"
+				   "2001:db8::7 12\n192.0.2.1 0\n2001:db8::8 1";
+	struct state_yield y[2] = {{.ifindex = 7}, {.ifindex = 0}}, *got;
+	struct prefix p;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(state_yields_load(st, &got, &n), 0);
+	assert_int_equal(n, 0);
+	addr_parse("2001:db8::7", &y[0].addr);
+	addr_parse("192.0.2.1", &y[1].addr);
+	assert_int_equal(state_yields_save(st, y, 2), 0);
+	assert_int_equal(state_yields_load(st, &got, &n), 0);
+	assert_int_equal(n, 2);
+	assert_memory_equal(got, y, sizeof(y));
+	free(got);
+	assert_false(exists(".yielded~"));
+
+	prefix_parse("2001:db8::7", &p);
+	assert_int_equal(state_yields_forget(st, &p, 1), 0);
+	assert_int_equal(state_yields_load(st, &got, &n), 0);
+	assert_int_equal(n, 1);
+	assert_memory_equal(got, &y[1], sizeof(*y));
+	free(got);
+	assert_int_equal(state_yields_save(st, NULL, 0), 0);
+	assert_false(exists(".yielded"));
+	assert_int_equal(state_yields_forget(st, &p, 1), 0);
+
+	file_put(".yielded", text, strlen(text));
+	assert_int_equal(state_yields_load(st, &got, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(got[0].ifindex, 12);
+	assert_true(addr_equal(&got[1].addr, &y[1].addr));
+	free(got);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -479,6 +518,7 @@ int main(void)
 		TEST(test_unwritable),
 		TEST(test_lock),
 		TEST(test_open),
+		TEST(test_yields),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
