@@ -1545,7 +1545,8 @@ static void test_yield_crossing(void **state)
 	hear(w, "eth0", &lower);
 	hear(w, "eth0", &higher);
 	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_ANSWERED);
-	pass(w, 1020); /* ours has been repeated: of two new ones that may have crossed, the lower */
+	pass(w, 1020); /* ours has been repeated: of two new ones that may have crossed, the lower
+			*/
 	hear(w, "eth0", &higher);
 	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_ANSWERED);
 	hear(w, "eth0", &lower);
