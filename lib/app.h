@@ -35,6 +35,7 @@ struct app {
 	uint64_t started;       /* ms of the monotonic clock */
 	json_t *state_warnings; /* array of TEXT: files of the state directory that were set aside
 				 */
+	char *reload_failed;    /* why the configuration on disk is not in force; NULL: it is */
 	int ifindex_fd;         /* a socket to ask the kernel for an interface; -1: none */
 	struct command_batch *batch; /* command_guest.c's own memory */
 	struct wiring *wiring;

@@ -246,12 +246,14 @@ void listen_until(struct app *a, int fd)
 	bool over = epoll_ctl(a->wiring->hearing, EPOLL_CTL_ADD, fd, &done) < 0;
 
 	while (!over) {
-		int n = epoll_wait(a->wiring->hearing, events, HEARD_MAX, -1);
+		int n = epoll_wait(a->wiring->hearing, events, HEARD_MAX,
+			notify_wait(&a->wiring->notify, app_now()));
 
 		over = n < 0 && errno != EINTR;
 		for (int i = 0; i < n; i++)
 			over |= !events[i].data.ptr;
 		hear_all(a, events, n);
+		notify_alive(&a->wiring->notify, app_now());
 	}
 	epoll_ctl(a->wiring->hearing, EPOLL_CTL_DEL, fd, NULL);
 }
@@ -265,6 +267,7 @@ void listen_pause(void *app)
 	if (now < a->wiring->paused + PAUSE_MS)
 		return;
 	a->wiring->paused = now;
+	notify_alive(&a->wiring->notify, now);
 	hear_all(a, events, epoll_wait(a->wiring->hearing, events, HEARD_MAX, 0));
 }
 

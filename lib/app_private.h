@@ -33,8 +33,17 @@ struct moderation {
 	bool busy;
 };
 
+/* The service manager. */
+struct notify {
+	bool ready;
+	uint64_t interval; /* ms between two signs of life that it wants; 0: it wants none */
+	uint64_t told;     /* when the last one was given, ms */
+	ev_timer timer;
+};
+
 struct wiring {
 	struct ev_loop *loop;
+	struct notify notify;
 	struct sink sink;
 	struct nl *nl;
 	struct ctl *ctl;
@@ -69,6 +78,16 @@ void listen_until(struct app *a, int fd);
 /* Answers the questions that wait, where none were for a while: for long walks and long waits. */
 void listen_pause(void *app);
 void listen_close_all(struct app *a);
+
+/* app_notify.c: the service manager, where there is one */
+void notify_init(struct notify *n); /* before the start: it may take long */
+void notify_ready(struct notify *n, struct ev_loop *loop);
+void notify_reloading(void);
+void notify_reloaded(const char *failure); /* NULL: the new configuration is in force */
+void notify_stopping(struct notify *n, struct ev_loop *loop, const char *status);
+/* Where the loop does not go round for long: a sign of life, if it is time for one. */
+void notify_alive(struct notify *n, uint64_t now);
+int notify_wait(const struct notify *n, uint64_t now); /* ms until then; -1: for ever */
 
 /* app_guests.c: run-time guests at start */
 int guests_open(struct app *a); /* the set, and what it asks of the daemon; 0 or -errno */

@@ -243,6 +243,13 @@ json_t *command_status(struct app *a)
 		warning_add(s.warnings, "not-in-force", a->conf->inert[n]);
 	json_array_foreach (a->state_warnings, n, item)
 		warning_add(s.warnings, "state-file", json_string_value(item));
+	if (a->reload_failed) {
+		char text[CONF_WHY_MAX + 96];
+
+		snprintf(text, sizeof(text), "%s; the configuration in force is an older one; %s reload",
+			a->reload_failed, a->codec->ctl);
+		warning_add(s.warnings, "reload-failed", text);
+	}
 	app_host_warnings(a, warning_add, s.warnings);
 	filter_warn(&f, why, s.warnings);
 	engine_ifaces(a->engine, status_iface, &s);
