@@ -11,7 +11,7 @@
 
 #include <systemd/sd-daemon.h>
 
-#define EXTEND_EVERY_MS 5000
+#define EXTEND_EVERY_MS 500
 #define EXTEND_BY       "EXTEND_TIMEOUT_USEC=30000000"
 
 static void alive(struct notify *n, uint64_t now)
