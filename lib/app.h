@@ -47,6 +47,12 @@ void app_settle(struct app *a);
 /* For whoever keeps the loop from going round for long: answers questions that wait, now and then.
  */
 void app_pause(struct app *a);
+/* What is not as it should be with the daemon's own surroundings: its configuration, netlink, the
+ * control socket. */
+void app_warnings(
+	struct app *a, void (*each)(void *ctx, const char *code, const char *text), void *ctx);
+/* Frames that were lost, into the interfaces' counters. */
+void app_count_lost(struct app *a);
 /* Everything about the host that is not as it should be: sysctls (K01, K02), the kernel's own proxy
  * entries for guests' addresses (K01). */
 void app_host_warnings(

@@ -19,6 +19,7 @@ struct listener {
 	uint32_t index;                   /* of the interface that it hears */
 	uint64_t now;                     /* ms: when the batch being handled was read */
 	uint64_t crowded_until;           /* ms: it has been shedding just before */
+	uint64_t counted;                 /* ms: when it was asked last for what was lost */
 	bool shedding;                    /* the filter drops what comes, for there is too much */
 	bool dirty;                       /* frames wait to be flushed */
 	enum host_answers kernel_answers; /* as of before kernel_answers_until (ms) */
@@ -58,6 +59,7 @@ struct wiring {
 	ev_timer timer;
 	uint64_t armed_for; /* when `timer` fires, ms; UINT64_MAX: it does not */
 	ev_timer sync_timer;
+	int sync_error; /* the kernel's tables could not be read: -errno; 0: they were */
 	ev_signal sighup, sigterm, sigint;
 };
 
@@ -70,7 +72,7 @@ int wire_configure(struct app *a, struct conf *c, struct config_diff *ret);
 
 /* app_listen.c: what the sink has to do with listeners */
 void listen_send(void *ctx, struct iface *i, const struct msg *m);
-bool listen_set(void *ctx, struct iface *i, bool on);
+int listen_set(void *ctx, struct iface *i, bool on);
 bool listen_kernel_answers(void *ctx, const struct iface *i, bool here);
 void listen_flush(struct app *a);
 /* Answers questions until the descriptor is readable, and does nothing else. */
