@@ -21,7 +21,7 @@ BUILD_PACKAGES = gcc make libc6-dev pkg-config libmnl-dev libcap-ng-dev libconfu
 	libev-dev libjansson-dev libsystemd-dev $(BPF_PACKAGES)
 DEMO_PACKAGES = $(BUILD_PACKAGES) iproute2 nftables iputils-ping procps util-linux
 CHECK_PACKAGES = $(DEMO_PACKAGES) libcmocka-dev perl python3 python3-scapy iputils-arping \
-	libnet1 libpcap0.8 tcpdump libcap2-bin
+	libnet1 libpcap0.8 tcpdump libcap2-bin systemd libseccomp2
 LINT_PACKAGES = $(BUILD_PACKAGES) clang-format shellcheck mandoc
 FUZZ_PACKAGES = $(BUILD_PACKAGES) clang libclang-rt-dev
 # the other proxies among them: without a configuration their services do nothing

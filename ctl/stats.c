@@ -20,6 +20,7 @@ static const struct counter {
 	{"received", "Frames read."},
 	{"answered", "Answers sent."},
 	{"announced", "Announcements sent."},
+	{"lost", "Frames that were not read, for want of room."},
 };
 #define NCOUNTERS (sizeof(counters) / sizeof(counters[0]))
 

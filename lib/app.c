@@ -11,7 +11,6 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "app_private.h"
@@ -161,13 +160,26 @@ static void on_requests(void *ctx, json_t *const *requests, json_t **replies, si
 	command_run_all(ctx, requests, replies, n);
 }
 
+/* Kept for `status` until a reload succeeds. */
+static void reload_result(struct app *a, const char *why)
+{
+	free(a->reload_failed);
+	a->reload_failed = why ? strdup(why) : NULL;
+	if (why)
+		log_error("%s; the configuration in force stays", why);
+}
+
 bool app_reload(struct app *a, struct config_diff *ret, char why[CONF_WHY_MAX])
 {
-	struct conf *c = read_while_answering(a, why);
-	struct conf *old = a->conf;
+	struct conf *old = a->conf, *c;
 
-	if (!c)
+	notify_reloading();
+	c = read_while_answering(a, why);
+	reload_result(a, c ? NULL : why);
+	if (!c) {
+		notify_reloaded(why);
 		return false;
+	}
 	a->conf = c; /* the engine asks for vif policies while it is configured */
 	nl_set_routes(a->wiring->nl, c->route.table, c->route.protocol);
 	if (wire_configure(a, c, ret) < 0)
@@ -178,6 +190,7 @@ bool app_reload(struct app *a, struct config_diff *ret, char why[CONF_WHY_MAX])
 	app_settle(a);
 	log_info("configuration read: +%zu -%zu =%zu addresses", ret->added, ret->removed,
 		ret->same);
+	notify_reloaded(NULL);
 	return true;
 }
 
@@ -189,10 +202,7 @@ static void on_sighup(struct ev_loop *loop, ev_signal *s, int events)
 
 	(void)loop;
 	(void)events;
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)app_now() * 1000);
-	if (!app_reload(a, &diff, why))
-		log_error("%s; the configuration in force stays", why);
-	sd_notify(0, "READY=1");
+	app_reload(a, &diff, why);
 }
 
 static void on_stop(struct ev_loop *loop, ev_signal *s, int events)
@@ -324,6 +334,19 @@ static int start(struct app *a)
 	return 0;
 }
 
+/* What a stop leaves on the host must be no surprise. */
+static void say_stopping(struct app *a)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text),
+		a->conf->keep_routes ? "host routes stay (keep-routes); %s flush removes them"
+				     : "host routes are removed (keep-routes = false)",
+		a->codec->ctl);
+	log_info("stopping: %s", text);
+	notify_stopping(&a->wiring->notify, a->wiring->loop, text);
+}
+
 static int run(struct app *a, const struct options *o)
 {
 	struct wiring *w = a->wiring;
@@ -339,9 +362,9 @@ static int run(struct app *a, const struct options *o)
 	app_host_warnings(a, log_host_warning, NULL);
 	engine_ifaces(a->engine, check_uplink, NULL);
 	log_info("ready: %zu addresses, %s", table_count(engine_table(a->engine)), VERSION);
-	sd_notify(0, "READY=1");
+	notify_ready(&w->notify, w->loop);
 	ev_run(w->loop, 0);
-	sd_notify(0, "STOPPING=1");
+	say_stopping(a);
 	if (!a->conf->keep_routes) {
 		engine_withdraw(a->engine, app_now());
 		app_settle(a);
@@ -388,6 +411,7 @@ int app_main(const struct codec *codec, int argc, char **argv)
 		conf_free(a.conf);
 		return EXIT_SYSTEM;
 	}
+	notify_init(&w.notify);
 	r = run(&a, &o);
 	ctl_close(w.ctl);
 	wire_close(&a);
@@ -395,5 +419,6 @@ int app_main(const struct codec *codec, int argc, char **argv)
 	guests_close(&a);
 	ev_loop_destroy(w.loop);
 	conf_free(a.conf);
+	free(a.reload_failed);
 	return r;
 }

@@ -36,6 +36,7 @@ struct app {
 	uint64_t started;       /* ms of the monotonic clock */
 	json_t *state_warnings; /* array of TEXT: files of the state directory that were set aside
 				 */
+	char *reload_failed;    /* why the configuration on disk is not in force; NULL: it is */
 	int ifindex_fd;         /* a socket to ask the kernel for an interface; -1: none */
 	struct command_batch *batch;         /* command_guest.c's own memory */
 	STAILQ_HEAD(, command_wait) waiting; /* command_wait.c's: requests; */
@@ -53,6 +54,12 @@ void app_reply(struct app *a, json_int_t number, json_t *reply);
 /* For whoever keeps the loop from going round for long: answers questions that wait, now and then.
  */
 void app_pause(struct app *a);
+/* What is not as it should be with the daemon's own surroundings: its configuration, netlink, the
+ * control socket. */
+void app_warnings(
+	struct app *a, void (*each)(void *ctx, const char *code, const char *text), void *ctx);
+/* Frames that were lost, into the interfaces' counters. */
+void app_count_lost(struct app *a);
 /* Everything about the host that is not as it should be: sysctls (K01, K02), the kernel's own proxy
  * entries for guests' addresses (K01). */
 void app_host_warnings(

@@ -22,8 +22,9 @@
 #define SHED_FROM           1536 /* frames that wait, after a hiccup: the ring has room for it ... */
 #define SHED_AGAIN          256 /* ... and where it has just happened: a short queue is a fast one */
 #define SHED_UNTIL          128
-#define SHED_MS             100 /* what "just" means */
-#define MODERATION_MS       4   /* over which frames are counted */
+#define SHED_MS             100  /* what "just" means */
+#define MODERATION_MS       4    /* over which frames are counted */
+#define COUNT_MS            1000 /* between two looks at what was lost, while much comes */
 
 static void on_frame(void *ctx, const struct frame *f)
 {
@@ -61,10 +62,18 @@ static void shed(struct listener *l, bool full_batch)
 
 	if (on)
 		l->crowded_until = l->now + SHED_MS;
+	if (on && l->app->wiring->filter)
+		engine_overload(l->app->engine, l->now, l->iface);
 	if (on == l->shedding)
 		return;
 	l->shedding = on;
 	filter_shed(l->app->wiring->filter, l->index, on);
+}
+
+static void count_lost(struct listener *l)
+{
+	l->counted = l->now;
+	engine_lost(l->app->engine, l->now, l->iface, packet_lost(l->packet));
 }
 
 /* One batch at most; returns how many frames it had. */
@@ -75,6 +84,8 @@ static int hear(struct listener *l)
 	l->now = app_now();
 	frames = packet_receive(l->packet, on_frame, l);
 	shed(l, frames == PACKET_BATCH);
+	if (frames == PACKET_BATCH && l->now - l->counted >= COUNT_MS)
+		count_lost(l);
 	return frames;
 }
 
@@ -115,6 +126,8 @@ static void listener_close(struct app *a, struct iface *i)
 	if (!l)
 		return;
 	i->listener = NULL;
+	l->now = app_now();
+	count_lost(l);
 	if (l->shedding)
 		filter_shed(a->wiring->filter, l->index, false);
 	if (l->dirty)
@@ -163,21 +176,21 @@ static int listener_open(struct app *a, struct iface *i)
 	return 0;
 }
 
-bool listen_set(void *ctx, struct iface *i, bool on)
+int listen_set(void *ctx, struct iface *i, bool on)
 {
 	struct app *a = ctx;
 	int r;
 
 	listener_close(a, i);
 	if (!on)
-		return false;
+		return 0;
 	r = listener_open(a, i);
 	/* the interface may be gone again already; its event is on the way */
 	if (r < 0 && r != -ENODEV && r != -ENXIO && log_limited(&a->wiring->limit, app_now()))
 		log_error("cannot listen on %s: %s", i->name, strerror(-r));
 	else if (r == 0)
 		log_debug("listening on %s", i->name);
-	return r == 0;
+	return r;
 }
 
 void listen_send(void *ctx, struct iface *i, const struct msg *m)
@@ -246,12 +259,14 @@ void listen_until(struct app *a, int fd)
 	bool over = epoll_ctl(a->wiring->hearing, EPOLL_CTL_ADD, fd, &done) < 0;
 
 	while (!over) {
-		int n = epoll_wait(a->wiring->hearing, events, HEARD_MAX, -1);
+		int n = epoll_wait(a->wiring->hearing, events, HEARD_MAX,
+			notify_wait(&a->wiring->notify, app_now()));
 
 		over = n < 0 && errno != EINTR;
 		for (int i = 0; i < n; i++)
 			over |= !events[i].data.ptr;
 		hear_all(a, events, n);
+		notify_alive(&a->wiring->notify, app_now());
 	}
 	epoll_ctl(a->wiring->hearing, EPOLL_CTL_DEL, fd, NULL);
 }
@@ -265,7 +280,24 @@ void listen_pause(void *app)
 	if (now < a->wiring->paused + PAUSE_MS)
 		return;
 	a->wiring->paused = now;
+	notify_alive(&a->wiring->notify, now);
 	hear_all(a, events, epoll_wait(a->wiring->hearing, events, HEARD_MAX, 0));
+}
+
+static void count_each(void *ctx, struct iface *i)
+{
+	struct listener *l = i->listener;
+
+	(void)ctx;
+	if (!l)
+		return;
+	l->now = app_now();
+	count_lost(l);
+}
+
+void app_count_lost(struct app *a)
+{
+	engine_ifaces(a->engine, count_each, a);
 }
 
 static void close_each(void *ctx, struct iface *i)

@@ -19,6 +19,7 @@ struct listener {
 	uint32_t index;                   /* of the interface that it hears */
 	uint64_t now;                     /* ms: when the batch being handled was read */
 	uint64_t crowded_until;           /* ms: it has been shedding just before */
+	uint64_t counted;                 /* ms: when it was asked last for what was lost */
 	bool shedding;                    /* the filter drops what comes, for there is too much */
 	bool dirty;                       /* frames wait to be flushed */
 	enum host_answers kernel_answers; /* as of before kernel_answers_until (ms) */
@@ -33,8 +34,17 @@ struct moderation {
 	bool busy;
 };
 
+/* The service manager. */
+struct notify {
+	bool ready;
+	uint64_t interval; /* ms between two signs of life that it wants; 0: it wants none */
+	uint64_t told;     /* when the last one was given, ms */
+	ev_timer timer;
+};
+
 struct wiring {
 	struct ev_loop *loop;
+	struct notify notify;
 	struct sink sink;
 	struct nl *nl;
 	struct ctl *ctl;
@@ -49,6 +59,7 @@ struct wiring {
 	ev_timer timer;
 	uint64_t armed_for; /* when `timer` fires, ms; UINT64_MAX: it does not */
 	ev_timer sync_timer;
+	int sync_error; /* the kernel's tables could not be read: -errno; 0: they were */
 	ev_signal sighup, sigterm, sigint;
 };
 
@@ -61,7 +72,7 @@ int wire_configure(struct app *a, struct conf *c, struct config_diff *ret);
 
 /* app_listen.c: what the sink has to do with listeners */
 void listen_send(void *ctx, struct iface *i, const struct msg *m);
-bool listen_set(void *ctx, struct iface *i, bool on);
+int listen_set(void *ctx, struct iface *i, bool on);
 bool listen_kernel_answers(void *ctx, const struct iface *i, bool here);
 void listen_flush(struct app *a);
 /* Answers questions until the descriptor is readable, and does nothing else. */
@@ -73,6 +84,15 @@ void listen_close_all(struct app *a);
 /* app_yields.c: what was given up to other hosts, at start and kept */
 void yields_load(struct app *a);
 void yields_settle(struct app *a);
+/* app_notify.c: the service manager, where there is one */
+void notify_init(struct notify *n); /* before the start: it may take long */
+void notify_ready(struct notify *n, struct ev_loop *loop);
+void notify_reloading(void);
+void notify_reloaded(const char *failure); /* NULL: the new configuration is in force */
+void notify_stopping(struct notify *n, struct ev_loop *loop, const char *status);
+/* Where the loop does not go round for long: a sign of life, if it is time for one. */
+void notify_alive(struct notify *n, uint64_t now);
+int notify_wait(const struct notify *n, uint64_t now); /* ms until then; -1: for ever */
 
 /* app_guests.c: run-time guests at start */
 uint32_t app_ifindex(void *app, const char *name); /* the kernel's, as of now; 0: absent */

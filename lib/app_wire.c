@@ -126,6 +126,7 @@ static void sync_failed(struct app *a, int err)
 {
 	struct wiring *w = a->wiring;
 
+	w->sync_error = err;
 	log_error("netlink: %s; the kernel's tables are read again in %d s", strerror(-err),
 		SYNC_RETRY_S);
 	ev_timer_stop(w->loop, &w->sync_timer);
@@ -137,6 +138,7 @@ static void sync_now(struct app *a)
 {
 	int r = nl_sync(a->wiring->nl);
 
+	a->wiring->sync_error = 0;
 	if (r < 0)
 		sync_failed(a, r);
 }

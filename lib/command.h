@@ -14,8 +14,8 @@
  * "data":ANY (list, status, stats)}. "data" is exactly what -j prints.
  *
  *   list:   [{"address","guest","vif","uplink","via","origin","answering","reason"}...]
- *   stats:  {"uplink":{IF:{"received","answered","announced","dropped":{ID:n}}},"vif":{...},
- *            "kernel":{"unlisted":n,"other":n,"overload":n}}
+ *   stats:  {"uplink":{IF:{"received","answered","announced","lost","dropped":{ID:n}}},
+ *            "vif":{...},"kernel":{"unlisted":n,"other":n,"overload":n}}
  *   status: {"name","version","pid","uptime" (s),"config","statedir","guests","addresses",
  *            "uplinks":[{"name","ifindex","mac","up","source","networks":[TEXT],"gateways":[TEXT]}],
  *            "vifs":[{"name","ifindex","mac","up","source","guests":[TEXT],"addresses":n}],

@@ -109,9 +109,10 @@ static void stats_iface(void *ctx, struct iface *i)
 		json_object_set_new(
 			dropped, reason_id(r), json_integer((json_int_t)i->counters.dropped[r]));
 	json_object_set_new(json_object_get(stats, i->is_uplink ? "uplink" : "vif"), i->name,
-		json_pack("{s:I,s:I,s:I,s:o}", "received", (json_int_t)i->counters.received,
+		json_pack("{s:I,s:I,s:I,s:I,s:o}", "received", (json_int_t)i->counters.received,
 			"answered", (json_int_t)i->counters.answered, "announced",
-			(json_int_t)i->counters.announced, "dropped", dropped));
+			(json_int_t)i->counters.announced, "lost", (json_int_t)i->counters.lost,
+			"dropped", dropped));
 }
 
 json_t *command_stats(struct app *a)
@@ -122,6 +123,7 @@ json_t *command_stats(struct app *a)
 		"unlisted", (json_int_t)f.unlisted, "other", (json_int_t)f.other, "overload",
 		(json_int_t)f.overload);
 
+	app_count_lost(a);
 	engine_ifaces(a->engine, stats_iface, stats);
 	return command_data(stats);
 }
@@ -145,7 +147,7 @@ static void filter_warn(const struct filter_status *f, const char *why, json_t *
 	if (why) {
 		snprintf(text, sizeof(text),
 			"no filter in the kernel (%s): what no guest lists is read and dropped "
-			"here",
+			"here, which costs CPU and nothing else",
 			why);
 		warning_add(warnings, "filter", text);
 	}
@@ -244,6 +246,7 @@ json_t *command_status(struct app *a)
 		warning_add(s.warnings, "not-in-force", a->conf->inert[n]);
 	json_array_foreach (a->state_warnings, n, item)
 		warning_add(s.warnings, "state-file", json_string_value(item));
+	app_warnings(a, warning_add, s.warnings);
 	app_host_warnings(a, warning_add, s.warnings);
 	filter_warn(&f, why, s.warnings);
 	engine_ifaces(a->engine, status_iface, &s);

@@ -173,7 +173,7 @@ struct conf *conf_load(const char *path, const char *name, int family, char why[
 	bool ok = false;
 	size_t len;
 
-	if (!conf_read(path, CONF_FILE_MAX, &text, &len, trouble)) {
+	if (!conf_read(path, CONF_FILE_MAX, &text, &len, &l.stamp, trouble)) {
 		conf_fail(why, path, 0, "%s", trouble);
 		return NULL;
 	}
@@ -188,6 +188,7 @@ struct conf *conf_load(const char *path, const char *name, int family, char why[
 	ok = load_file(&l, path) && top_read(&l, &t, c);
 out:
 	if (ok) {
+		c->stamp = l.stamp;
 		c->guests = l.guests;
 		c->nguests = l.nguests;
 		for (size_t i = 0; i < c->nguests; i++)

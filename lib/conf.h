@@ -51,6 +51,7 @@ struct conf {
 	char **inert; /* options set by the file that are checked, and not in force in this version:
 		       * one sentence each, such as `uplink "eth0": rate = 100` */
 	size_t ninert;
+	uint64_t stamp; /* of the files as they were read, for conf_changed() */
 };
 
 /*
@@ -82,6 +83,9 @@ bool conf_read_guests(const char *text, size_t len, const char *path, int family
 /* Gives up the guests of guests-dir and guests-file, once they are in force: the memory that a
  * million addresses take. */
 void conf_release(struct conf *c);
+
+/* Are the files that it was read from others now? */
+bool conf_changed(const struct conf *c);
 
 size_t conf_addresses(const struct conf *c); /* of all guests */
 

@@ -148,7 +148,7 @@ bool load_guests_file(struct load *l, const char *path, unsigned option)
 	size_t len;
 	bool ok;
 
-	if (!conf_read(path, CONF_GUESTS_MAX, &text, &len, why))
+	if (!conf_read(path, CONF_GUESTS_MAX, &text, &len, &l->stamp, why))
 		return conf_fail(l->why, l->conf->path, option, "guests-file \"%s\" %s", path, why);
 	l->origin = ORIGIN_FILE;
 	index_reserve(&l->by_address, l->nplaces + lines_count(text, len));

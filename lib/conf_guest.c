@@ -300,7 +300,7 @@ static bool load_dir_file(struct load *l, const char *path)
 
 	if (!load_file(l, path))
 		return false;
-	if (!conf_read(path, CONF_FILE_MAX, &text, &len, why))
+	if (!conf_read(path, CONF_FILE_MAX, &text, &len, &l->stamp, why))
 		return load_fail(l, 0, "%s", why);
 	ok = tree_parse(&t, text, len, path, true, l->why);
 	free(text);
@@ -311,10 +311,15 @@ static bool load_dir_file(struct load *l, const char *path)
 	return ok;
 }
 
+int conf_dir(const char *dir, struct dirent ***ret)
+{
+	return scandir(dir, ret, is_conf, by_bytes);
+}
+
 bool load_dir(struct load *l, const char *dir, unsigned option)
 {
 	struct dirent **names;
-	int n = scandir(dir, &names, is_conf, by_bytes);
+	int n = conf_dir(dir, &names);
 	bool ok = true;
 
 	if (n < 0)

@@ -11,11 +11,14 @@
  *   conf_section.c  the sections uplink, vif, route
  *   conf.c          the tree -> struct conf
  *   conf_print.c    struct conf -> text
+ *   conf_stamp.c    the files -> a number by which a change of them is known
  */
 #ifndef CONF_PRIVATE_H
 #define CONF_PRIVATE_H
 
 #include <confuse.h>
+#include <dirent.h>
+#include <sys/stat.h>
 
 #include "conf.h"
 
@@ -28,9 +31,10 @@
 bool conf_fail(char why[CONF_WHY_MAX], const char *path, unsigned line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Reads a regular file; *ret is ended by a NUL byte and the caller's to free. False: a sentence in
- * why (without the path: the caller knows who named it). */
-bool conf_read(const char *path, size_t max, char **ret, size_t *len, char why[CONF_WHY_MAX]);
+/* Reads a regular file; *ret is ended by a NUL byte and the caller's to free; its stamp is added.
+ * False: a sentence in why (without the path: the caller knows who named it). */
+bool conf_read(const char *path, size_t max, char **ret, size_t *len, uint64_t *stamp,
+	char why[CONF_WHY_MAX]);
 /* No NUL byte (L08) and no line beyond CONF_LINE_MAX? */
 bool conf_bytes_check(const char *text, size_t len, const char *path, char why[CONF_WHY_MAX]);
 
@@ -117,6 +121,7 @@ struct load {
 	struct place late[PLACES_LATE];
 	uint32_t late_hash[PLACES_LATE];
 	unsigned late_first, nlate;
+	uint64_t stamp; /* of the files read so far */
 };
 
 void load_free(struct load *l);
@@ -138,6 +143,9 @@ bool load_places_end(struct load *l);
 bool load_sections(struct load *l, const struct tree *t);
 /* line: of the option that names it, in the configuration file */
 bool load_dir(struct load *l, const char *dir, unsigned line);
+/* The files of guests-dir, in their order, as scandir(3). */
+int conf_dir(const char *dir, struct dirent ***ret);
+void conf_stamp_add(uint64_t *stamp, const struct stat *st);
 bool load_guests_file(struct load *l, const char *path, unsigned line);
 
 /* --- a section being read (conf_option.c, conf_section.c) --- */

@@ -71,7 +71,8 @@ static bool fd_read(int fd, char *buf, size_t room, size_t *len, char why[CONF_W
 	return true;
 }
 
-bool conf_read(const char *path, size_t max, char **ret, size_t *len, char why[CONF_WHY_MAX])
+bool conf_read(const char *path, size_t max, char **ret, size_t *len, uint64_t *stamp,
+	char why[CONF_WHY_MAX])
 {
 	struct stat st;
 	char *buf = NULL;
@@ -102,6 +103,7 @@ bool conf_read(const char *path, size_t max, char **ret, size_t *len, char why[C
 	if (!fd_read(fd, buf, (size_t)st.st_size, len, why))
 		goto out;
 	buf[*len] = '\0';
+	conf_stamp_add(stamp, &st);
 	*ret = buf;
 	buf = NULL;
 	ok = true;

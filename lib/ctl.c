@@ -2,6 +2,9 @@
  * ctl: see ctl.h. This half owns the socket: binds it, accepts, and knows who may change anything.
  * What a connection does is in ctl_client.c, and what several requests do together in ctl_batch.c.
  *
+ * A socket whose name somebody has removed is of no use to anybody: inotify(7) tells of it, and it
+ * is made again.
+ *
  * When all places are taken, newcomers wait in the socket's backlog for one of them, and the client
  * that has been idle for longest gives its place up.
  */
@@ -12,6 +15,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -22,6 +26,7 @@
 
 #define RETRY_SECONDS 0.5
 #define BACKLOG       128
+#define MAKE_SECONDS  2. /* between two tries to make the socket again */
 
 struct ctl {
 	int fd;
@@ -29,10 +34,15 @@ struct ctl {
 	dev_t dev; /* with ino: the socket that is ours at that path */
 	ino_t ino;
 	uid_t uid;
+	gid_t gid;
+	int watch; /* of inotify; -1: none to be had */
+	int gone;  /* the socket is not at its path, and this -errno keeps it away; 0: it is */
 	struct ctl_service service;
 	struct log_limit limit;
 	ev_io io;
 	ev_timer retry; /* while paused */
+	ev_io watch_io;
+	ev_timer make; /* while it is gone */
 };
 
 /* Only root and the daemon's user change anything; the socket's group reads (DESIGN, Control). */
@@ -64,7 +74,8 @@ static void ctl_resume(void *ctl)
 	struct ctl *c = ctl;
 
 	ev_timer_stop(c->service.loop, &c->retry);
-	ev_io_start(c->service.loop, &c->io);
+	if (c->gone == 0)
+		ev_io_start(c->service.loop, &c->io);
 }
 
 /* Listens no more until a client leaves or the timer fires. */
@@ -126,7 +137,7 @@ static int leftover_remove(const struct sockaddr_un *sun)
 }
 
 /* Binds with mode 0660 from the first moment on, and hands the socket over. */
-static int ctl_bind(struct ctl *c, const struct sockaddr_un *sun, gid_t gid)
+static int ctl_bind(struct ctl *c, const struct sockaddr_un *sun)
 {
 	mode_t mask = umask(S_IXUSR | S_IXGRP | S_IRWXO);
 	int err = bind(c->fd, (const struct sockaddr *)sun, sizeof(*sun)) < 0 ? -errno : 0;
@@ -139,37 +150,103 @@ static int ctl_bind(struct ctl *c, const struct sockaddr_un *sun, gid_t gid)
 		return -errno;
 	c->dev = st.st_dev;
 	c->ino = st.st_ino;
-	if ((st.st_uid != c->uid || st.st_gid != gid) && lchown(c->path, c->uid, gid) < 0)
+	if ((st.st_uid != c->uid || st.st_gid != c->gid) && lchown(c->path, c->uid, c->gid) < 0)
 		return -errno;
+	/* a name less, or another name: tells of itself by its inode */
+	if (c->watch >= 0)
+		inotify_add_watch(c->watch, c->path, IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF);
 	return listen(c->fd, BACKLOG) < 0 ? -errno : 0;
+}
+
+static bool ctl_is_there(const struct ctl *c)
+{
+	struct stat st;
+
+	return c->ino && lstat(c->path, &st) == 0 && st.st_dev == c->dev && st.st_ino == c->ino;
+}
+
+/* Makes the socket at its path and listens on it. 0 or -errno. */
+static int ctl_make(struct ctl *c)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int err;
+
+	strcpy(sun.sun_path, c->path);
+	err = leftover_remove(&sun);
+	if (err < 0)
+		return err;
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return c->fd < 0 ? -errno : ctl_bind(c, &sun);
+}
+
+/* Whoever is connected stays. */
+static void ctl_make_again(struct ctl *c)
+{
+	ev_io_stop(c->service.loop, &c->io);
+	if (c->fd >= 0)
+		close(c->fd);
+	c->ino = 0;
+	c->gone = ctl_make(c);
+	if (c->gone == 0) {
+		log_warning("the control socket %s was gone, and is there again", c->path);
+		ev_timer_stop(c->service.loop, &c->make);
+		ev_io_set(&c->io, c->fd, EV_READ);
+		ev_io_start(c->service.loop, &c->io);
+	} else if (!ev_is_active(&c->make)) {
+		log_error("the control socket %s is gone, and cannot be made: %s", c->path,
+			strerror(-c->gone));
+		ev_timer_start(c->service.loop, &c->make);
+	}
+}
+
+static void ctl_make_timer(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)loop;
+	(void)events;
+	ctl_make_again(w->data);
+}
+
+static void ctl_watched(struct ev_loop *loop, ev_io *w, int events)
+{
+	_Alignas(struct inotify_event) char buf[1024];
+	struct ctl *c = w->data;
+
+	(void)loop;
+	(void)events;
+	while (read(c->watch, buf, sizeof(buf)) > 0)
+		;
+	if (c->gone == 0 && !ctl_is_there(c))
+		ctl_make_again(c);
+}
+
+int ctl_gone(const struct ctl *c)
+{
+	return c->gone;
 }
 
 int ctl_open(
 	const char *path, uid_t uid, gid_t gid, const struct ctl_handler *handler, struct ctl **ret)
 {
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	struct ctl *c;
 	int err;
 
-	if (strlen(path) >= sizeof(sun.sun_path))
+	if (strlen(path) >= sizeof(c->path))
 		return -ENAMETOOLONG;
-	strcpy(sun.sun_path, path);
-	err = leftover_remove(&sun);
-	if (err < 0)
-		return err;
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
 	strcpy(c->path, path);
 	c->uid = uid;
+	c->gid = gid;
+	c->fd = -1;
+	c->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	c->limit = (struct log_limit){.what = "control errors", .burst = 1, .seconds = 60};
 	c->service.handler = *handler;
 	c->service.left = ctl_resume;
 	c->service.ctl = c;
 	TAILQ_INIT(&c->service.clients);
 	batch_init(&c->service);
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	err = c->fd < 0 ? -errno : ctl_bind(c, &sun, gid);
+	err = ctl_make(c);
 	if (err < 0) {
 		ctl_close(c);
 		return err;
@@ -191,13 +268,20 @@ void ctl_start(struct ctl *c, struct ev_loop *loop)
 	c->io.data = c;
 	ev_timer_init(&c->retry, ctl_retry, 0., 0.);
 	c->retry.data = c;
+	ev_timer_init(&c->make, ctl_make_timer, MAKE_SECONDS, MAKE_SECONDS);
+	c->make.data = c;
 	ev_io_start(loop, &c->io);
+	ev_io_init(&c->watch_io, ctl_watched, c->watch, EV_READ);
+	c->watch_io.data = c;
+	if (c->watch >= 0)
+		ev_io_start(loop, &c->watch_io);
+	else
+		log_warning("the control socket is not watched: no inotify to be had");
 }
 
 void ctl_close(struct ctl *c)
 {
 	struct client *client;
-	struct stat st;
 
 	if (!c)
 		return;
@@ -207,10 +291,14 @@ void ctl_close(struct ctl *c)
 		batch_stop(&c->service);
 		ev_io_stop(c->service.loop, &c->io);
 		ev_timer_stop(c->service.loop, &c->retry);
+		ev_io_stop(c->service.loop, &c->watch_io);
+		ev_timer_stop(c->service.loop, &c->make);
 	}
 	/* only ours: not what somebody has put in its place */
-	if (c->ino && lstat(c->path, &st) == 0 && st.st_dev == c->dev && st.st_ino == c->ino)
+	if (ctl_is_there(c))
 		unlink(c->path);
+	if (c->watch >= 0)
+		close(c->watch);
 	if (c->fd >= 0)
 		close(c->fd);
 	free(c);

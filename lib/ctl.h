@@ -51,6 +51,9 @@ int ctl_open(const char *path, uid_t uid, gid_t gid, const struct ctl_handler *h
 /* A reply that was owed (takes the reference); nothing happens where the client has gone. */
 void ctl_reply(struct ctl *c, json_int_t number, json_t *reply);
 void ctl_start(struct ctl *c, struct ev_loop *loop);
+/* The socket is watched: where somebody removes it, it is made again, at once or as soon as it can
+ * be. 0, or the -errno that keeps it from being there. */
+int ctl_gone(const struct ctl *c);
 void ctl_close(struct ctl *c); /* removes the socket */
 
 #endif

@@ -26,7 +26,7 @@
 #include "table.h"
 
 struct counters {
-	uint64_t received, answered, announced, dropped[REASON_COUNT];
+	uint64_t received, answered, announced, lost, dropped[REASON_COUNT];
 };
 
 /* An interface, by name. Read by everyone, written by the engine alone but for `listener`. */
@@ -51,7 +51,9 @@ struct iface {
 	struct counters counters;
 	LIST_HEAD(, guest) guests; /* of a vif */
 	bool listening, listening_as_uplink;
-	bool deaf;                              /* should be listened on, and that failed */
+	bool deaf;                              /* should be listened on, and that failed ... */
+	int deaf_why;                           /* ... with this -errno */
+	uint64_t lost_at, overload_at;          /* when frames were lost last, ms; 0: never */
 	void *listener;                         /* the sink's own */
 	uint32_t generation, config_generation; /* last mentioned by */
 };
@@ -63,9 +65,9 @@ struct sink {
 	void (*send)(void *ctx, struct iface *i, const struct msg *m);
 	/* Add or delete a host route; the outcome comes back by engine_route_done(). */
 	void (*route)(void *ctx, bool add, const struct route *r);
-	/* Open (or close) a listener on an interface that is there. False: not open; asked again
-	 * later. */
-	bool (*listen)(void *ctx, struct iface *i, bool on);
+	/* Open (or close) a listener on an interface that is there. 0 or -errno: not open; asked
+	 * again later. */
+	int (*listen)(void *ctx, struct iface *i, bool on);
 	/* The settings of an interface as a vif: valid until the next configuration. */
 	const struct vif_policy *(*vif_policy)(void *ctx, const char *name);
 	/* Does the kernel itself answer on this vif for an address of the host (here: of this vif)?
@@ -132,6 +134,9 @@ void engine_route_done(
 enum reason engine_frame(struct engine *e, uint64_t now, struct iface *i, const struct msg *m);
 void engine_drop(struct engine *e, struct iface *i, enum reason r);
 void engine_not_sent(struct engine *e, struct iface *i, unsigned frames);
+/* Frames that nobody has heard, for want of room; or because there were too many to be answered. */
+void engine_lost(struct engine *e, uint64_t now, struct iface *i, unsigned frames);
+void engine_overload(struct engine *e, uint64_t now, struct iface *i);
 
 /* The kernel's tables should be read again: something there is not as we thought. Clears itself. */
 bool engine_wants_sync(struct engine *e);

@@ -308,6 +308,21 @@ void engine_drop(struct engine *e, struct iface *i, enum reason r)
 	i->counters.dropped[r]++;
 }
 
+void engine_lost(struct engine *e, uint64_t now, struct iface *i, unsigned frames)
+{
+	(void)e;
+	if (frames == 0)
+		return;
+	i->counters.lost += frames;
+	i->lost_at = now;
+}
+
+void engine_overload(struct engine *e, uint64_t now, struct iface *i)
+{
+	(void)e;
+	i->overload_at = now;
+}
+
 void engine_not_sent(struct engine *e, struct iface *i, unsigned frames)
 {
 	(void)e;

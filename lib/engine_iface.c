@@ -130,7 +130,8 @@ void iface_listen(struct engine *e, struct iface *i)
 	if (want == i->listening && !i->deaf && (!want || i->is_uplink == i->listening_as_uplink))
 		return;
 	e->deaf -= i->deaf;
-	i->listening = e->sink->listen(e->sink->ctx, i, want);
+	i->deaf_why = e->sink->listen(e->sink->ctx, i, want);
+	i->listening = want && i->deaf_why == 0;
 	i->listening_as_uplink = i->is_uplink;
 	i->deaf = want && !i->listening;
 	e->deaf += i->deaf;

@@ -67,7 +67,8 @@ struct engine {
 	LIST_HEAD(, path) paths;
 	struct addr *sources; /* see SOURCES_MAX; index 0 stands for none */
 	uint16_t nsources;
-	size_t failed;          /* entries with ROUTE_FAILED */
+	size_t failed;          /* entries with ROUTE_FAILED ... */
+	int refused;            /* ... the last of them with this -errno */
 	size_t deaf;            /* interfaces that should be listened on, and are not */
 	uint64_t exist_sync_at; /* when a route that we have not heard of may cause a sync again */
 	uint64_t retry_at;

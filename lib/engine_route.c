@@ -289,6 +289,7 @@ void engine_route_done(
 	if (en->route_stale || r->table != ours.table || !route_same(r, &ours))
 		return; /* of an earlier wish; the answer to the last one counts */
 	route_set(e, en, ROUTE_FAILED);
+	e->refused = err;
 	e->retry_at = now + RETRY_MS;
 	if (err == -EEXIST) { /* a route that we have not heard of yet */
 		request_sync(e, now > e->exist_sync_at ? now : e->exist_sync_at);

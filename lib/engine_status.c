@@ -2,10 +2,15 @@
 #include "engine_private.h"
 
 #include <stdarg.h>
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+
+#define RECENT_MS 60000 /* of what has happened, and may happen again */
 
 struct out {
 	const struct engine *e;
+	uint64_t now;
 	void (*each)(void *ctx, const char *code, const char *text);
 	void *ctx;
 };
@@ -29,15 +34,21 @@ static void warn_uplink(const struct out *o, const struct iface *i)
 	struct addr any;
 
 	if (!i->present)
-		warn(o, "uplink-absent", "uplink \"%s\" does not exist", i->name);
+		warn(o, "uplink-absent",
+			"uplink \"%s\" does not exist: make it, or correct its name in the "
+			"configuration (ip link shows the names) and %s reload",
+			i->name, o->e->codec->ctl);
 	else if (!i->link.admin_up)
 		warn(o, "uplink-down", "uplink \"%s\" is down: ip link set %s up", i->name,
 			i->name);
 	else if (!i->link.running)
-		warn(o, "uplink-down", "uplink \"%s\" has no carrier", i->name);
+		warn(o, "uplink-no-carrier",
+			"uplink \"%s\" has no carrier: the cable, or the switch's port", i->name);
 	else if (!iface_source(o->e, i, &addr_any, &addr_any, &any))
-		warn(o, "N02", "uplink \"%s\" has no usable address to answer from (source)",
-			i->name);
+		warn(o, "N02",
+			"uplink \"%s\" has no usable address to answer from: ip addr add "
+			"ADDRESS/LENGTH dev %s, or another `source` in the configuration",
+			i->name, i->name);
 }
 
 static bool has_linklocal(const struct iface *i)
@@ -48,6 +59,30 @@ static bool has_linklocal(const struct iface *i)
 	return false;
 }
 
+static bool recently(const struct out *o, uint64_t at)
+{
+	return at && o->now - at < RECENT_MS;
+}
+
+static unsigned long long seconds(const struct out *o, uint64_t at)
+{
+	return (o->now - at) / 1000;
+}
+
+static void warn_deaf(const struct out *o, const struct iface *i)
+{
+	char what[128] = "";
+
+	if (i->deaf_why == -EMFILE)
+		snprintf(what, sizeof(what),
+			": give %s more, LimitNOFILE= in its unit or prlimit --nofile",
+			o->e->codec->name);
+	else if (i->deaf_why == -ENFILE)
+		snprintf(what, sizeof(what), ": give the host more, sysctl fs.file-max");
+	warn(o, "deaf", "cannot listen on \"%s\" (%s)%s; tried again every %d s", i->name,
+		strerror(-i->deaf_why), what, RETRY_MS / 1000);
+}
+
 static void warn_iface(void *ctx, struct iface *i)
 {
 	const struct out *o = ctx;
@@ -55,13 +90,27 @@ static void warn_iface(void *ctx, struct iface *i)
 	if (i->is_uplink)
 		warn_uplink(o, i);
 	if (i->deaf)
-		warn(o, "deaf", "cannot listen on \"%s\"; the log says why; tried again", i->name);
+		warn_deaf(o, i);
+	if (recently(o, i->lost_at))
+		warn(o, "lost",
+			"frames on \"%s\" found no room and were lost, %llu so far, the last %llu "
+			"s "
+			"ago: the daemon had no CPU for them; see the host's load, and who floods "
+			"(tcpdump -ni %s)",
+			i->name, (unsigned long long)i->counters.lost, seconds(o, i->lost_at),
+			i->name);
+	if (recently(o, i->overload_at))
+		warn(o, "overload",
+			"more questions on \"%s\" than can be answered, last %llu s ago: the rest "
+			"was dropped in the kernel; who floods? tcpdump -ni %s",
+			i->name, seconds(o, i->overload_at), i->name);
 	if (i->nguests && i->present && i->link.running && !i->link.noarp &&
 		o->e->codec->linklocal && !has_linklocal(i))
 		warn(o, "K10",
 			"vif \"%s\" has no usable link-local address: the kernel cannot ask for "
-			"its guest",
-			i->name);
+			"its guest; sysctl -w net.ipv6.conf.%s.disable_ipv6=0, ip link set %s "
+			"addrgenmode eui64, then down and up",
+			i->name, i->name, i->name);
 }
 
 static void warn_entry(const struct out *o, const struct listed *en)
@@ -77,19 +126,25 @@ static void warn_entry(const struct out *o, const struct listed *en)
 			en->guest->name, engine_silence(o->e, en, why), o->e->codec->ctl, text,
 			en->hold == HOLD_YIELDED ? "takes it back" : "has it probed again");
 	else if (en->silent == REASON_N10 && en->guest->uplink && covers_gateway(en))
-		warn(o, "N10", "%s of guest \"%s\" is not answered: a gateway of the host is in it",
+		warn(o, "N10",
+			"%s of guest \"%s\" is not answered: a gateway of the host is in it; "
+			"list less",
 			text, en->guest->name);
 	else if (en->host)
-		warn(o, "N10", "%s of guest \"%s\" is an address of the host itself", text,
-			en->guest->name);
+		warn(o, "N10",
+			"%s of guest \"%s\" is an address of the host itself: ip addr show to %s, "
+			"and ip addr del, or take it from the guest",
+			text, en->guest->name, text);
 	else if (en->route == ROUTE_BLOCKED)
 		warn(o, "K09",
 			"%s of guest \"%s\" is not answered: a route of another protocol to it "
-			"leads elsewhere (ip route show %s)",
-			text, en->guest->name, text);
+			"leads elsewhere; ip %s route show %s, and ip route del that",
+			text, en->guest->name, strchr(text, ':') ? "-6" : "-4", text);
 	else if (en->route == ROUTE_FAILED)
-		warn(o, "K09", "%s of guest \"%s\" is not answered: the kernel refused its route",
-			text, en->guest->name);
+		warn(o, "K09",
+			"%s of guest \"%s\" is not answered: the kernel refused its route (%s); "
+			"tried again every %d s",
+			text, en->guest->name, strerror(-o->e->refused), RETRY_MS / 1000);
 }
 
 static void warn_guest(const struct out *o, const struct guest *g)
@@ -99,11 +154,17 @@ static void warn_guest(const struct out *o, const struct guest *g)
 	char text[ADDR_TEXT_MAX];
 
 	if (g->vif && g->vif->is_uplink)
-		warn(o, "vif-is-uplink", "guest \"%s\" is set aside: its vif \"%s\" is an uplink",
+		warn(o, "vif-is-uplink",
+			"guest \"%s\" is set aside: its vif \"%s\" is an uplink; give it another "
+			"vif, or take the uplink out of the configuration",
 			g->name, g->vif->name);
 	if (!g->uplink)
-		warn(o, "uplink-unknown", "guest \"%s\" is behind uplink \"%s\", which is none",
-			g->name, g->uplink_name);
+		warn(o, "uplink-unknown",
+			"guest \"%s\" is not answered for: it is behind uplink \"%s\", which the "
+			"configuration does not have; add uplink \"%s\" { } there and %s reload, "
+			"or "
+			"register the guest with another",
+			g->name, g->uplink_name, g->uplink_name, o->e->codec->ctl);
 	GUEST_FOREACH_ENTRY (en, g)
 		warn_entry(o, en);
 	STAILQ_FOREACH (a, &g->aside, next) {
@@ -111,26 +172,26 @@ static void warn_guest(const struct out *o, const struct guest *g)
 		if (en && en->guest && en->guest->vif != g->vif)
 			warn(o, "set-aside",
 				"%s of run-time guest \"%s\" is set aside: guest \"%s\" "
-				"of the %s has it",
+				"of the %s has it; %s del guest %s, or take it from the other",
 				prefix_format(&a->prefix, text), g->name, en->guest->name,
-				origin_name(en->guest->origin));
+				origin_name(en->guest->origin), o->e->codec->ctl, g->name);
 	}
 }
 
 void engine_warnings(const struct engine *e, uint64_t now,
 	void (*each)(void *ctx, const char *code, const char *text), void *ctx)
 {
-	struct out o = {e, each, ctx};
+	struct out o = {e, now, each, ctx};
 	const struct guest *g;
 	char text[ADDR_TEXT_MAX], mac[MAC_TEXT_MAX];
 
-	if (e->syncing)
-		warn(&o, "netlink", "the kernel's tables could not be read; tried again");
 	engine_ifaces(e, warn_iface, &o);
 	TABLE_FOREACH_GUEST (g, e->table)
 		warn_guest(&o, g);
 	if (e->route.has_source && !e->source_usable)
-		warn(&o, "K07", "route source %s is no address of this host",
+		warn(&o, "K07",
+			"route source %s is no address of this host, so host routes have none: ip "
+			"addr add it, or correct `source` of `route` in the configuration",
 			addr_format(&e->route.source, text));
 	for (unsigned n = 0; n < CONFLICTS; n++) {
 		const struct conflict *c = &e->conflicts[n];

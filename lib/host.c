@@ -54,6 +54,12 @@ static void check_one(const struct sysctl_check *c, const char *ifname,
 void host_check(const struct codec *codec, const char *ifname, bool uplink,
 	void (*each)(void *ctx, const char *code, const char *text), void *ctx)
 {
+	if (!ifname && access("/proc/sys/net", R_OK) < 0)
+		each(ctx, "sysctl",
+			"/proc/sys/net cannot be read, so nobody knows whether the host forwards "
+			"(K02) and the kernel's own proxies are off (K01): no ProcSubset=pid in "
+			"the "
+			"unit, and /proc mounted");
 	for (const struct sysctl_check *c = codec->checks; c->path; c++) {
 		bool wanted = ifname ? (uplink ? c->uplink : c->vif) : c->all;
 

@@ -245,6 +245,15 @@ bool packet_behind(const struct packet *p, unsigned n)
 	return p->ring && slot_is_full(ring_slot(p, n));
 }
 
+unsigned packet_lost(const struct packet *p)
+{
+	struct tpacket_stats stats;
+	socklen_t len = sizeof(stats);
+
+	return getsockopt(p->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) < 0 ? 0
+										  : stats.tp_drops;
+}
+
 static int ring_receive(struct packet *p, void (*each)(void *ctx, const struct frame *f), void *ctx)
 {
 	int n;

@@ -49,6 +49,9 @@ int packet_fd(const struct packet *p);
  */
 int packet_receive(struct packet *p, void (*each)(void *ctx, const struct frame *f), void *ctx);
 
+/* Frames that found no room since this was asked last: the kernel forgets them as it tells. */
+unsigned packet_lost(const struct packet *p);
+
 /* Are more than n frames waiting in the ring (n less than PACKET_RING)? False where there is none.
  */
 #define PACKET_RING 2048

@@ -86,13 +86,13 @@ static void on_route(void *ctx, bool add, const struct route *r)
 	w->routes[w->nroutes++].r = *r;
 }
 
-static bool on_listen(void *ctx, struct iface *i, bool on)
+static int on_listen(void *ctx, struct iface *i, bool on)
 {
 	struct world *w = ctx;
 
 	(void)i;
 	w->listening += on ? 1U : (unsigned)-1;
-	return on;
+	return 0;
 }
 
 static const struct vif_policy *on_vif_policy(void *ctx, const char *name)
@@ -1609,6 +1609,50 @@ static void test_yield_in_walk(void **state)
 	world_free(w);
 }
 
+struct heard {
+	const char *code;
+	unsigned times;
+};
+
+static void hear_code(void *ctx, const char *code, const char *text)
+{
+	struct heard *h = ctx;
+
+	(void)text;
+	h->times += strcmp(code, h->code) == 0;
+}
+
+static unsigned warnings_at(const struct world *w, uint64_t now, const char *code)
+{
+	struct heard h = {code, 0};
+
+	engine_warnings(w->e, now, hear_code, &h);
+	return h.times;
+}
+
+/* What has happened is told for a minute. */
+static void test_lost(void **state)
+{
+	const struct uplink_policy p = {.announce = 1};
+	struct world *w = world_new(&p);
+	struct iface *i = engine_iface(w->e, "eth0");
+
+	(void)state;
+	engine_lost(w->e, w->now, i, 0);
+	assert_int_equal(warnings_at(w, w->now, "lost"), 0);
+	engine_lost(w->e, w->now, i, 7);
+	engine_lost(w->e, w->now, i, 2);
+	engine_lost(w->e, w->now + 500, i, 0);
+	assert_int_equal(i->counters.lost, 9);
+	assert_int_equal(warnings_at(w, w->now + 59999, "lost"), 1);
+	assert_int_equal(warnings_at(w, w->now + 60000, "lost"), 0);
+	assert_int_equal(warnings_at(w, w->now, "overload"), 0);
+	engine_overload(w->e, w->now, i);
+	assert_int_equal(warnings_at(w, w->now + 59999, "overload"), 1);
+	assert_int_equal(warnings_at(w, w->now + 60000, "overload"), 0);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1654,6 +1698,7 @@ int main(void)
 		cmocka_unit_test(test_yield),
 		cmocka_unit_test(test_yield_crossing),
 		cmocka_unit_test(test_yield_in_walk),
+		cmocka_unit_test(test_lost),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
