@@ -205,6 +205,16 @@ static void on_stop(struct ev_loop *loop, ev_signal *s, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+/* A reload that is asked for while we start must not end us: it is done when we have. */
+static void hold_sighup(int how)
+{
+	sigset_t hup;
+
+	sigemptyset(&hup);
+	sigaddset(&hup, SIGHUP);
+	sigprocmask(how, &hup, NULL);
+}
+
 static void start_signals(struct app *a)
 {
 	struct wiring *w = a->wiring;
@@ -217,6 +227,7 @@ static void start_signals(struct app *a)
 	ev_signal_start(w->loop, &w->sigterm);
 	ev_signal_start(w->loop, &w->sigint);
 	signal(SIGPIPE, SIG_IGN);
+	hold_sighup(SIG_UNBLOCK);
 }
 
 static void log_host_warning(void *ctx, const char *code, const char *text)
@@ -406,6 +417,7 @@ int app_main(const struct codec *codec, int argc, char **argv)
 	r = parse_options(codec, &o, argc, argv);
 	if (r >= 0)
 		return r;
+	hold_sighup(SIG_BLOCK);
 	a.conf = conf_load(o.conf, codec->name, codec->family, why);
 	if (!a.conf) {
 		log_error("%s", why);

@@ -304,12 +304,14 @@ pass "a start meanwhile waits, and says for whom" wait_for grep -q "waiting for 
 lab_pause 1.5 # it used to give up after one second
 [[ $(grep -c "cannot lock" "$LAB_LOG") == 0 ]] && kill -0 "$LAB_DAEMON" && held
 is $? 0 "goes on waiting"
+kill -HUP "$LAB_DAEMON" # a reload that is asked for too early is done later
 touch "$LAB_DIR/fed"
 wait $feeder
 exec {lines}>&-
 wait $hook
 is $? 0 "the command ends well"
 pass "the daemon starts then" wait_for ctl status
+pass "and does the reload that was asked for meanwhile" wait_for grep -q "configuration read" "$LAB_LOG"
 is "$(names | tr ' ' '\n' | sort | uniq -c | awk '{ print $1, $2 }' | xargs)" "1 good 30 hook" "with all that it registered"
 pass "a second instance is refused at once" second
 done_testing
