@@ -364,13 +364,14 @@ def configure(which):
 
 
 def reloader(stop, version):
+    victim = daemon  # its successor has no handler yet when it is born
     while not stop.is_set():
         version[0] ^= 1
         configure(version[0])
         if rng.random() < 0.5:
             run_ctl("reload")
         else:
-            daemon.send_signal(signal.SIGHUP)
+            victim.send_signal(signal.SIGHUP)
             stop.wait(0.005)
 
 
