@@ -200,8 +200,8 @@ int state_check(struct state *s)
 	struct stat st;
 	int err;
 
-	if (stat(s->dir, &st) < 0)
-		return -errno;
+	if (stat(s->dir, &st) < 0) /* or opened as root, and we may not look there now */
+		return errno == EACCES ? lock_check(s) : -errno;
 	if (st.st_dev == s->dev && st.st_ino == s->ino)
 		return lock_check(s);
 	err = state_lock_dir(s, 0);

@@ -5,7 +5,7 @@
 #
 # 23-state.t [ndproxyd|arpproxyd]: the same for either; 23-arp-state.t is the latter.
 
-# shellcheck disable=SC2012,SC2086,SC2317 # names of ours; an address is one word; functions that wait_for and pass call
+# shellcheck disable=SC2010,SC2011,SC2086,SC2317 # names of ours; an address is one word; functions that wait_for and pass call
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -217,6 +217,10 @@ is "$(warnings state-dir)" "" "writable again: the warning is gone"
 pass "writable again: add" ctl add ${N}55 vif vif12.0 guest later
 pass "writable again: del" ctl del guest later
 daemon_stop
+mount -o remount,ro "$LAB_STATE"
+exits 1 "read-only and stopped: add" ctl add ${N}55 vif vif12.0 guest later
+like "$(said)" "nothing was changed: cannot write to $LAB_STATE: Read-only.*; mount it writable" "the reason, and what to do"
+mount -o remount,rw "$LAB_STATE"
 rm "$LAB_STATE/.lock"
 mount -o remount,ro "$LAB_STATE"
 pass "read-only and without a lock: it starts" daemon_start
