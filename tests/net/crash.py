@@ -267,7 +267,7 @@ def batch_client(model, stop):
             n = len(requests)
         else:
             said = re.search(r"the last line that it answered is (\d+)", done.stdout)
-            if done.returncode != 3 or ("refused" in done.stdout):
+            if done.returncode != 3 or re.search(r": -:\d+: (?!%s went away)" % NAME, done.stdout):
                 raise Wrong("-b: exit status %d: %s" % (done.returncode, done.stdout))
             n = int(said.group(1)) if said else 0
         for _ in range(n):
