@@ -124,14 +124,15 @@ static enum route_state foreign_state(
  * In place of the route that there is, without a moment in which there is none: one of another
  * metric stands in while the old one goes and the new one comes. All are created exclusively, so
  * nobody else's is in danger (K05): NLM_F_REPLACE might take over another protocol's, and with
- * NLM_F_APPEND IPv6 has no second one of the same interface, for another source or next hop.
+ * NLM_F_APPEND IPv6 has no second one of the same interface, for another source or next hop. Of the
+ * metrics below ours none is taken (K09); 0 is one of the kernel's own choice.
  */
 static void route_move(const struct engine *e, const struct route *have, const struct route *want)
 {
 	const struct sink *s = e->sink;
 	struct route stand_in = *want;
 
-	stand_in.metric += stand_in.metric < UINT32_MAX ? 1 : -1U;
+	stand_in.metric += stand_in.metric > 1 ? -1U : 1;
 	s->route(s->ctx, true, &stand_in);
 	s->route(s->ctx, false, have);
 	s->route(s->ctx, true, want);

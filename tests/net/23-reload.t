@@ -72,6 +72,14 @@ monitor_stop "$MON"
 is "$(wc -l <"$MON") $(grep -c ^Deleted "$MON")" "4 1" "in the kernel too" || head "$MON" | diag
 is "$(ctl -j reload)" '{"added":0,"removed":0,"same":9999}' "-j"
 
+# foreign routes that ours is preferred to stay out of it (K09)
+foreign() {
+	ip -n dom0 "$LAB_FAMILY" route show proto static
+}
+ip -n dom0 "$LAB_FAMILY" route add ${N}34 dev eth0 metric 1025 proto static
+ip -n dom0 "$LAB_FAMILY" route add ${N}34 dev vif12.0 metric 1026 proto static
+FOREIGN=$(foreign)
+
 # an address moves: by a reload, by an add, to another guest, with all that it has
 monitor_start "$MON"
 conf vif13.0
@@ -99,6 +107,7 @@ pass "an add that takes it from another guest" ctl add ${N}50 vif vif11.0 guest 
 monitor_stop "$MON"
 is "$(routes_of "$MON" | tr ' ' '\n' | grep -v "$NET")" "${N}50:1:1" "it is never without a route" || diag <"$MON"
 like "$(route_to ${N}50)" "dev vif11.0 .*metric 1024" "which leads to the taker's vif"
+is "$(foreign)" "$FOREIGN" "routes of others are as they were"
 ctl del guest mover >/dev/null
 ctl del guest taker >/dev/null
 monitor_start "$MON"

@@ -858,7 +858,7 @@ static void test_routes_restart_without_gap(void **state)
 
 	(void)state;
 	elsewhere.oif = 12; /* moved while the daemon was stopped */
-	stand_in.metric++;  /* of a move that was cut short */
+	stand_in.metric--;  /* of a move that was cut short */
 	{
 		const struct route left[][3] = {
 			{elsewhere},
