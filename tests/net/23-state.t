@@ -148,6 +148,9 @@ mount_small() {
 	mkdir -p "$LAB_DIR/small"
 	mount -t tmpfs -o size=64k,mode=755 tmpfs "$LAB_DIR/small"
 }
+remount() { # ro|rw: the file system, or where we are not root, the mount
+	mount -o "remount,$1" "$LAB_STATE" 2>/dev/null || mount -o "remount,bind,$1" "$LAB_STATE"
+}
 fill() {
 	cat /dev/zero >"$LAB_STATE/filling" 2>/dev/null
 	[[ $(stat -f -c %a "$LAB_STATE") == 0 ]]
@@ -205,28 +208,28 @@ second() { # another instance on the same directory
 	! timeout 10 nsenter --net=/run/netns/dom0 "$LAB_PROGRAM" -f -c "$LAB_CONF" -s "$LAB_DIR/second.sock" -d "$LAB_STATE" \
 		>"$LAB_OUT" 2>&1 && grep -q "another instance is running" "$LAB_OUT"
 }
-mount -o remount,ro "$LAB_STATE"
+remount ro
 fails_well "read-only" "Read-only file system" "mount it writable"
 daemon_end KILL
 pass "read-only: kill -9 and start: it starts" daemon_start
 is "$(names)" "good good" "read-only: with what is there"
 like "$(warnings state-dir)" "Read-only" "read-only: and says so"
 pass "read-only: a second instance is refused" second
-mount -o remount,rw "$LAB_STATE"
+remount rw
 is "$(warnings state-dir)" "" "writable again: the warning is gone"
 pass "writable again: add" ctl add ${N}55 vif vif12.0 guest later
 pass "writable again: del" ctl del guest later
 daemon_stop
-mount -o remount,ro "$LAB_STATE"
+remount ro
 exits 1 "read-only and stopped: add" ctl add ${N}55 vif vif12.0 guest later
 like "$(said)" "nothing was changed: cannot write to $LAB_STATE: Read-only.*; mount it writable" "the reason, and what to do"
-mount -o remount,rw "$LAB_STATE"
+remount rw
 rm "$LAB_STATE/.lock"
-mount -o remount,ro "$LAB_STATE"
+remount ro
 pass "read-only and without a lock: it starts" daemon_start
 fail "and a second one does not" timeout 10 nsenter --net=/run/netns/dom0 "$LAB_PROGRAM" -f -c "$LAB_CONF" \
 	-s "$LAB_DIR/second.sock" -d "$LAB_STATE"
-mount -o remount,rw "$LAB_STATE"
+remount rw
 pass "writable again: add makes the lock" ctl add ${N}55 vif vif12.0 guest later
 pass "writable again: a second instance is refused" second
 pass "writable again: del" ctl del guest later
