@@ -227,7 +227,7 @@ static const char *advice(int err)
 	case EROFS: return "mount it writable";
 	case ENOENT: return "make the directory again, for the user of the daemon";
 	case EACCES:
-	case EPERM: return "it must belong to the user of the daemon";
+	case EPERM: return "the user of the daemon must be able to write there";
 	default: return NULL;
 	}
 }

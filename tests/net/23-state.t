@@ -234,6 +234,19 @@ pass "writable again: add makes the lock" ctl add ${N}55 vif vif12.0 guest later
 pass "writable again: a second instance is refused" second
 pass "writable again: del" ctl del guest later
 
+# the daemon has given up what root could: modes count
+chmod 0555 "$LAB_STATE"
+fails_well "not writable" "Permission denied" "the user of the daemon must be able to write there"
+head -c 30 "$LAB_DIR/whole" >"$LAB_STATE/stuck.conf"
+daemon_end KILL
+pass "not writable, and a file cut short: kill -9 and start" daemon_start
+is "$(names)" "good good" "not writable: with all others"
+like "$(warnings state-file)" "$LAB_STATE/stuck.conf is set aside: cut short" "what cannot be moved aside is told where it is"
+chmod 0755 "$LAB_STATE"
+pass "writable again: its guest is added anew" ctl add ${N}55 vif vif12.0 guest stuck
+is "$(warnings state-file)$(warnings state-dir)" "" "and nothing is wrong any more"
+pass "writable again: del" ctl del guest stuck
+
 # the directory goes, or is another all of a sudden
 pass "a directory is mounted over it" mount -t tmpfs -o mode=755 tmpfs "$LAB_STATE"
 guest_file stranger "${N}57" >"$LAB_STATE/stranger.conf"
