@@ -85,8 +85,15 @@ struct state_warning {
 	STAILQ_ENTRY(state_warning) next;
 	dev_t dev;
 	ino_t ino;
-	char path[PATH_MAX], text[1024];
+	char *path, *text;
 };
+
+static void warning_free(struct state_warning *w)
+{
+	free(w->path);
+	free(w->text);
+	free(w);
+}
 
 /* What stands in a damaged file, or is its name, may be anything. */
 static void make_printable(char *text)
@@ -99,22 +106,22 @@ static void make_printable(char *text)
 static void on_bad_file(void *ctx, const char *path, const char *why)
 {
 	struct app *a = ctx;
-	struct state_warning *w = calloc(1, sizeof(*w));
+	struct state_warning *w;
 	struct stat st;
+	char text[1024];
 
+	snprintf(text, sizeof(text), "%s is set aside: %s", path, why);
+	make_printable(text);
+	log_warning("%s", text);
+	w = lstat(path, &st) < 0 ? NULL : calloc(1, sizeof(*w));
 	if (!w)
 		return;
-	snprintf(w->path, sizeof(w->path), "%s", path);
-	snprintf(w->text, sizeof(w->text), "%s is set aside: %s", path, why);
-	make_printable(w->text);
-	log_warning("%s", w->text);
-	if (lstat(path, &st) < 0) {
-		free(w);
-		return;
-	}
-	w->dev = st.st_dev;
-	w->ino = st.st_ino;
-	STAILQ_INSERT_TAIL(&a->state_warnings, w, next);
+	*w = (struct state_warning){
+		.dev = st.st_dev, .ino = st.st_ino, .path = strdup(path), .text = strdup(text)};
+	if (w->path && w->text)
+		STAILQ_INSERT_TAIL(&a->state_warnings, w, next);
+	else
+		warning_free(w);
 }
 
 static void on_aside(void *ctx, const char *path)
@@ -188,7 +195,7 @@ void app_state_warnings(
 			each(ctx, "state-file", w->text);
 		} else {
 			STAILQ_REMOVE(&a->state_warnings, w, state_warning, next);
-			free(w);
+			warning_free(w);
 		}
 	}
 }
@@ -238,7 +245,7 @@ void guests_close(struct app *a)
 
 	while ((w = STAILQ_FIRST(&a->state_warnings))) {
 		STAILQ_REMOVE_HEAD(&a->state_warnings, next);
-		free(w);
+		warning_free(w);
 	}
 	runtime_free(a->runtime);
 	state_close(a->state);
