@@ -4,7 +4,7 @@
 #   clients ---- add, del, move, replace ----> daemon ---- files of the state directory
 #   links go down, up, away                       `------- host routes           both compared with a model (crash.py)
 #
-# 23-crash.t [ndproxyd|arpproxyd]. KILLS says how often (18; under sanitizers 6), CRASH_SEED repeats what a run did.
+# 23-crash.t [ndproxyd|arpproxyd]. KILLS says how often (18; under sanitizers 6), CRASH_SEED gives a run the random numbers of another.
 
 # shellcheck disable=SC2317 # functions that wait_for and pass call
 # shellcheck source-path=SCRIPTDIR source=lib.sh
