@@ -146,6 +146,7 @@ int offline_open(const struct client *c, struct offline **ret)
 {
 	const struct runtime_lookups lookups = {.ifindex = kernel_ifindex};
 	struct offline *o = calloc(1, sizeof(*o));
+	char text[STATE_ERROR_MAX];
 	int r;
 
 	if (!o)
@@ -163,7 +164,7 @@ int offline_open(const struct client *c, struct offline **ret)
 	}
 	if (r != -EWOULDBLOCK)
 		complain(&o->client, "%s is not running, and its state directory %s: %s", c->name,
-			c->statedir, strerror(-r));
+			c->statedir, state_error(r, text));
 	offline_free(o);
 	return r;
 }
@@ -230,6 +231,7 @@ static void tell_step(void *ctx, const struct runtime_step *s)
 
 static void tell_result(struct offline *o, const struct runtime_request *q, size_t line)
 {
+	char text[STATE_ERROR_MAX];
 	struct client c = o->client;
 
 	if (!q->result)
@@ -239,8 +241,9 @@ static void tell_result(struct offline *o, const struct runtime_request *q, size
 	if (q->result == -EEXIST && q->why)
 		complain(&c, "%s", q->why);
 	else
-		complain(&c, "%s is not running, and its state in %s: %s", c.name, c.statedir,
-			strerror(q->result == -EEXIST ? ENOMEM : -q->result));
+		complain(&c, "%s is not running, and nothing was changed: cannot write to %s: %s",
+			c.name, c.statedir,
+			state_error(q->result == -EEXIST ? -ENOMEM : q->result, text));
 }
 
 void offline_run(struct offline *o)

@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "state.h"
+
 #define READ_MIN 65536
 
 int wire_connect(const char *path)
@@ -162,7 +164,10 @@ enum exit_status wire_complain(const struct client *c, int err)
 
 enum exit_status wire_complain_locked(const struct client *c)
 {
-	complain(c, "nobody answers at %s, and another process holds the lock of %s", c->socket,
+	char holder[96];
+
+	complain(c, "nobody answers at %s, and %s has locked %s", c->socket,
+		state_holder(c->statedir, holder, sizeof(holder)) ? holder : "another process",
 		c->statedir);
 	return EXIT_UNREACHABLE;
 }

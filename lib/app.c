@@ -17,6 +17,9 @@
 #include "command.h"
 #include "priv.h"
 
+#define LOCK_WAIT_S     60 /* for a control command that works in our place */
+#define LOCK_HOLDER_MAX 96
+
 enum { EXIT_CONF = 1, EXIT_USAGE = 2, EXIT_SYSTEM = 3 };
 
 struct options {
@@ -86,7 +89,7 @@ static int make_dir(const char *path, uid_t uid, gid_t gid, bool take)
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
 	if ((made || take) && geteuid() == 0 && (st.st_uid != uid || st.st_gid != gid) &&
-		chown(path, uid, gid) < 0)
+		chown(path, uid, gid) < 0 && errno != EROFS)
 		return -errno;
 	return 0;
 }
@@ -212,6 +215,16 @@ static void on_stop(struct ev_loop *loop, ev_signal *s, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+/* A reload that is asked for while we start must not end us: it is done when we have. */
+static void hold_sighup(int how)
+{
+	sigset_t hup;
+
+	sigemptyset(&hup);
+	sigaddset(&hup, SIGHUP);
+	sigprocmask(how, &hup, NULL);
+}
+
 static void start_signals(struct app *a)
 {
 	struct wiring *w = a->wiring;
@@ -224,6 +237,7 @@ static void start_signals(struct app *a)
 	ev_signal_start(w->loop, &w->sigterm);
 	ev_signal_start(w->loop, &w->sigint);
 	signal(SIGPIPE, SIG_IGN);
+	hold_sighup(SIG_UNBLOCK);
 }
 
 static void log_host_warning(void *ctx, const char *code, const char *text)
@@ -250,6 +264,43 @@ static void raise_file_limit(void)
 	}
 }
 
+/* Is it one of us who holds the lock? Then for its whole life. */
+static bool held_by_daemon(const struct app *a, const char *holder)
+{
+	const size_t n = strlen(a->codec->name);
+
+	return strncmp(holder, a->codec->name, n) == 0 && holder[n] == ' ';
+}
+
+/*
+ * A control command that registers very many guests in our place holds the lock for a while: it is
+ * waited for, because a start in the middle of that must not fail. Another daemon is not. Returns 0
+ * or an exit status.
+ */
+static int lock_state(struct app *a)
+{
+	char holder[LOCK_HOLDER_MAX];
+	int r;
+
+	for (unsigned s = 1; s <= LOCK_WAIT_S; s++) {
+		r = state_open(a->state_dir, a->codec->family, 1000, &a->state);
+		if (r != -EWOULDBLOCK || !state_holder(a->state_dir, holder, sizeof(holder)) ||
+			held_by_daemon(a, holder))
+			break;
+		if (s == 1)
+			log_warning("waiting for %s, which %s has locked", a->state_dir, holder);
+	}
+	if (r == 0)
+		return 0;
+	if (r == -EWOULDBLOCK)
+		log_error("cannot lock %s: %s has locked it%s", a->state_dir,
+			*holder ? holder : "somebody",
+			held_by_daemon(a, holder) ? "; another instance is running" : "");
+	else
+		log_error("cannot lock %s: %s", a->state_dir, strerror(-r));
+	return EXIT_SYSTEM;
+}
+
 /* Everything that needs more than the two capabilities. Returns 0 or an exit status. */
 static int acquire(struct app *a)
 {
@@ -271,12 +322,9 @@ static int acquire(struct app *a)
 			strerror(-r));
 		return EXIT_SYSTEM;
 	}
-	r = state_open(a->state_dir, a->codec->family, 1000, &a->state);
-	if (r < 0) {
-		log_error("cannot lock %s: %s%s", a->state_dir, strerror(-r),
-			r == -EWOULDBLOCK ? "; is another instance running?" : "");
-		return EXIT_SYSTEM;
-	}
+	r = lock_state(a);
+	if (r)
+		return r;
 	r = wire_open(a);
 	if (r < 0) {
 		log_error("cannot open netlink sockets: %s", strerror(-r));
@@ -381,6 +429,7 @@ int app_main(const struct codec *codec, int argc, char **argv)
 		.conf_path = o.conf,
 		.socket_path = o.socket,
 		.state_dir = o.state,
+		.state_warnings = STAILQ_HEAD_INITIALIZER(a.state_warnings),
 		.ifindex_fd = -1,
 		.wiring = &w};
 	char why[CONF_WHY_MAX];
@@ -391,6 +440,7 @@ int app_main(const struct codec *codec, int argc, char **argv)
 	r = parse_options(codec, &o, argc, argv);
 	if (r >= 0)
 		return r;
+	hold_sighup(SIG_BLOCK);
 	a.conf = conf_load(o.conf, codec->name, codec->family, why);
 	if (!a.conf) {
 		log_error("%s", why);

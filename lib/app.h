@@ -33,11 +33,10 @@ struct app {
 	struct runtime *runtime;
 	struct state *state;
 	const char *conf_path, *socket_path, *state_dir;
-	uint64_t started;       /* ms of the monotonic clock */
-	json_t *state_warnings; /* array of TEXT: files of the state directory that were set aside
-				 */
-	char *reload_failed;    /* why the configuration on disk is not in force; NULL: it is */
-	int ifindex_fd;         /* a socket to ask the kernel for an interface; -1: none */
+	uint64_t started;                            /* ms of the monotonic clock */
+	STAILQ_HEAD(, state_warning) state_warnings; /* app_guests.c's own: files set aside */
+	char *reload_failed; /* why the configuration on disk is not in force; NULL: it is */
+	int ifindex_fd;      /* a socket to ask the kernel for an interface; -1: none */
 	struct command_batch *batch;         /* command_guest.c's own memory */
 	STAILQ_HEAD(, command_wait) waiting; /* command_wait.c's: requests; */
 	json_int_t waited;                   /* the last one's number; */
@@ -66,6 +65,11 @@ void app_host_warnings(
 	struct app *a, void (*each)(void *ctx, const char *code, const char *text), void *ctx);
 /* The kernel-side filter; *why is NULL, or why there is none. */
 struct filter_status app_filter(const struct app *a, const char **why);
+/* Before run-time guests are changed: is the state directory there, and ours? 0 or -errno. */
+int app_state_check(struct app *a);
+/* What is wrong with the state directory, or was with files of it that are still there. */
+void app_state_warnings(
+	struct app *a, void (*each)(void *ctx, const char *code, const char *text), void *ctx);
 /* Reads the configuration again. Returns false, with nothing changed, and a sentence in why. */
 bool app_reload(struct app *a, struct config_diff *ret, char why[CONF_WHY_MAX]);
 

@@ -127,13 +127,15 @@ static void put_in_force(void *batch, const struct runtime_step *s)
 
 static json_t *reply_of(const struct command_batch *b, const struct runtime_request *q)
 {
+	char text[STATE_ERROR_MAX];
+
 	if (q->result == -EEXIST && q->why)
 		return command_refused("%s", q->why);
 	if (q->result == -ENOMEM)
 		return command_refused("%s", strerror(-q->result));
 	if (q->result)
-		return command_refused("cannot write to %s: %s; nothing was changed",
-			state_dir(b->app->state), strerror(-q->result));
+		return command_refused("nothing was changed: cannot write to %s: %s",
+			state_dir(b->app->state), state_error(q->result, text));
 	if (b->err)
 		return command_refused("%s", strerror(-b->err));
 	return q->del ? command_done() : command_added(b->app, q->spec);
@@ -153,10 +155,15 @@ static void batch_run(struct command_batch *b, json_t **replies)
 {
 	struct app *a = b->app;
 	struct runtime_store store = store_of(a->state);
+	int err;
 
 	store.pause = pause_of;
 	store.pause_ctx = a;
-	runtime_run(a->runtime, b->requests, b->n, &store, put_in_force, b);
+	err = app_state_check(a);
+	for (size_t i = 0; err < 0 && i < b->n; i++)
+		b->requests[i].result = err;
+	if (err == 0)
+		runtime_run(a->runtime, b->requests, b->n, &store, put_in_force, b);
 	if (b->nsteps > LOG_STEPS)
 		log_info("%zu more guests changed by %zu requests", b->nsteps - LOG_STEPS, b->n);
 	for (size_t i = 0; i < b->n; i++)

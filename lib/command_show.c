@@ -236,7 +236,6 @@ json_t *command_status(struct app *a)
 	struct status s = {a, json_array(), json_array(), json_array()};
 	const char *why;
 	const struct filter_status f = app_filter(a, &why);
-	const json_t *item;
 	const struct guest *g;
 	size_t n, guests = 0;
 
@@ -244,9 +243,8 @@ json_t *command_status(struct app *a)
 		guests++;
 	for (n = 0; n < a->conf->ninert; n++)
 		warning_add(s.warnings, "not-in-force", a->conf->inert[n]);
-	json_array_foreach (a->state_warnings, n, item)
-		warning_add(s.warnings, "state-file", json_string_value(item));
 	app_warnings(a, warning_add, s.warnings);
+	app_state_warnings(a, warning_add, s.warnings);
 	app_host_warnings(a, warning_add, s.warnings);
 	filter_warn(&f, why, s.warnings);
 	engine_ifaces(a->engine, status_iface, &s);

@@ -379,7 +379,8 @@ void engine_config_begin(struct engine *e, const struct route_policy *route, uns
 
 	e->config_generation = ++e->generation;
 	e->pace = pace;
-	if (memcmp(route, &e->route, sizeof(*route)) != 0) {
+	if (route->protocol != e->route.protocol || route->metric != e->route.metric ||
+		route->table != e->route.table) {
 		/* routes of the old kind go; the new kind's are asked for at the end */
 		TABLE_FOREACH_GUEST (g, e->table)
 			GUEST_FOREACH_ENTRY (en, g)
@@ -387,8 +388,8 @@ void engine_config_begin(struct engine *e, const struct route_policy *route, uns
 		foreign_free_all(e);
 		e->foreign = NULL;
 		e->wants_sync = e->synced;
-		e->route = *route;
 	}
+	e->route = *route;
 	e->nuplinks = 0; /* and nothing waits before the last of them is there again */
 }
 
@@ -484,6 +485,32 @@ static void uplinks_release(struct engine *e)
 	} while (f.found);
 }
 
+/* What was aside takes the place of what the new configuration does not mention: the address goes
+ * from hand to hand. Returns how many. */
+static size_t aside_inherit(struct engine *e, struct guest *g)
+{
+	struct aside_list old = STAILQ_HEAD_INITIALIZER(old);
+	struct aside *a;
+	size_t n = 0;
+
+	STAILQ_CONCAT(&old, &g->aside);
+	while ((a = STAILQ_FIRST(&old))) {
+		struct listed *en = table_find(e->table, &a->prefix);
+
+		STAILQ_REMOVE_HEAD(&old, next);
+		if (!en || !en->guest || en->guest->origin == ORIGIN_COMMAND ||
+			en->generation == e->config_generation) {
+			STAILQ_INSERT_TAIL(&g->aside, a, next);
+			continue;
+		}
+		entry_hand_over(e, en, g);
+		en->generation = g->generation;
+		free(a);
+		n++;
+	}
+	return n;
+}
+
 /* What was aside comes back where its address has become free. */
 static void aside_retry(struct engine *e, struct guest *g)
 {
@@ -508,6 +535,9 @@ void engine_config_end(struct engine *e, uint64_t now, struct config_diff *ret)
 	struct guest *g, *next;
 
 	engine_ifaces(e, uplink_retire, e);
+	TABLE_FOREACH_GUEST (g, e->table)
+		if (g->origin == ORIGIN_COMMAND)
+			e->diff.removed += aside_inherit(e, g);
 	for (g = TAILQ_FIRST(table_guests(e->table)); g; g = next) {
 		next = TAILQ_NEXT(g, next);
 		if (g->origin != ORIGIN_COMMAND)

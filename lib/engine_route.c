@@ -120,11 +120,31 @@ static enum route_state foreign_state(
 	return s;
 }
 
+/*
+ * In place of the route that there is, without a moment in which there is none: one of another
+ * metric stands in while the old one goes and the new one comes. All are created exclusively, so
+ * nobody else's is in danger (K05): NLM_F_REPLACE might take over another protocol's, and with
+ * NLM_F_APPEND IPv6 has no second one of the same interface, for another source or next hop. Of the
+ * metrics below ours none is taken (K09); 0 is one of the kernel's own choice.
+ */
+static void route_move(const struct engine *e, const struct route *have, const struct route *want)
+{
+	const struct sink *s = e->sink;
+	struct route stand_in = *want;
+
+	stand_in.metric += stand_in.metric > 1 ? -1U : 1;
+	s->route(s->ctx, true, &stand_in);
+	s->route(s->ctx, false, have);
+	s->route(s->ctx, true, want);
+	s->route(s->ctx, false, &stand_in);
+}
+
 static void route_evaluate(struct engine *e, struct listed *en)
 {
 	struct route want, have = route_installed(e, en);
 	bool wanted = route_wanted(e, en, &want);
 	enum route_state foreign = wanted ? foreign_state(e, en, &want) : ROUTE_NONE;
+	bool moves;
 	char text[ADDR_TEXT_MAX];
 
 	if (en->route == ROUTE_OURS && wanted && foreign != ROUTE_BLOCKED && !en->route_stale &&
@@ -132,7 +152,9 @@ static void route_evaluate(struct engine *e, struct listed *en)
 		return;
 	if (!e->synced || e->syncing)
 		return; /* the end of the sync comes back to it */
-	entry_withdraw(e, en);
+	moves = en->route == ROUTE_OURS && wanted && foreign == ROUTE_NONE;
+	if (!moves)
+		entry_withdraw(e, en);
 	if (!wanted)
 		return;
 	if (foreign != ROUTE_NONE) {
@@ -147,7 +169,10 @@ static void route_evaluate(struct engine *e, struct listed *en)
 	en->route_oif = want.oif;
 	en->route_source = source_index(e, want.source);
 	en->route_stale = false;
-	e->sink->route(e->sink->ctx, true, &want);
+	if (moves)
+		route_move(e, &have, &want);
+	else
+		e->sink->route(e->sink->ctx, true, &want);
 }
 
 /* What keeps it from being answered as long as it is so here; REASON_ANSWERED: nothing does. */
@@ -303,11 +328,33 @@ void engine_route_done(
 	reason_update(e, en);
 }
 
+/* What the kernel has for the entry is this one. */
+static void route_take(struct engine *e, struct listed *en, const struct route *r)
+{
+	route_set(e, en, ROUTE_OURS);
+	en->route_oif = r->oif;
+	en->route_source = source_index(e, r->source);
+}
+
+/* The one that a sync finds is right. Another of ours that it found before is not. */
+static void route_found(struct engine *e, struct listed *en, const struct route *r)
+{
+	const struct route have = route_installed(e, en);
+
+	if (en->route == ROUTE_OURS && en->route_seen && !route_same(&have, r))
+		e->sink->route(e->sink->ctx, false, &have);
+	en->route_seen = true;
+	route_take(e, en, r);
+	en->route_stale = false;
+	reason_update(e, en);
+}
+
 /* A route with our protocol number: right, stale, or taken away by somebody. */
 void own_route(struct engine *e, uint64_t now, const struct route *r, bool present)
 {
 	struct listed *en = table_find(e->table, &r->dst);
 	struct route want, have;
+	bool wanted;
 
 	if (!present) {
 		/* one that we have replaced since is told late, and is not the one that we have */
@@ -318,16 +365,20 @@ void own_route(struct engine *e, uint64_t now, const struct route *r, bool prese
 		}
 		return;
 	}
-	if (en && route_wanted(e, en, &want) && route_same(&want, r)) {
-		en->route_seen = true;
-		route_set(e, en, ROUTE_OURS);
-		en->route_oif = r->oif;
-		en->route_source = source_index(e, r->source);
-		en->route_stale = false;
-		reason_update(e, en);
+	wanted = en && route_wanted(e, en, &want);
+	if (wanted && route_same(&want, r)) {
+		route_found(e, en, r);
 		return;
 	}
-	if (en && en->route == ROUTE_OURS && en->route_oif == r->oif)
+	if (wanted && e->syncing && !en->route_seen && r->metric == want.metric && r->oif) {
+		/* it goes when the right one comes, and not before: at the end of the sync */
+		en->route_seen = true;
+		route_take(e, en, r);
+		en->route_stale = true;
+		return;
+	}
+	if (en && en->route == ROUTE_OURS && en->route_oif == r->oif &&
+		r->metric == e->route.metric)
 		route_lost(e, en);
 	e->sink->route(e->sink->ctx, false, r);
 	if (en && en->guest)

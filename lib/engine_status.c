@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RECENT_MS 60000 /* of what has happened, and may happen again */
+#define RECENT_MS        60000  /* of what has happened, and may happen again */
+#define CONFLICT_TOLD_MS 600000 /* since another host has claimed an address */
 
 struct out {
 	const struct engine *e;
@@ -113,18 +114,33 @@ static void warn_iface(void *ctx, struct iface *i)
 			i->name, i->name, i->name);
 }
 
+/* Another host has it. */
+static void warn_held(const struct out *o, const struct listed *en, const char *address)
+{
+	const struct codec *c = o->e->codec;
+	const char *name = en->guest->name;
+	char why[SILENCE_MAX];
+
+	if (en->hold == HOLD_YIELDED)
+		warn(o, "yield",
+			"%s of guest \"%s\" is not answered: %s; %s announce %s takes it back",
+			address, name, engine_silence(o->e, en, why), c->ctl, address);
+	else if (en->hold == HOLD_CONFLICT)
+		warn(o, reason_id(c->conflict),
+			"%s of guest \"%s\" is not answered: %s; %s announce %s has it probed "
+			"again",
+			address, name, engine_silence(o->e, en, why), c->ctl, address);
+}
+
 static void warn_entry(const struct out *o, const struct listed *en)
 {
-	char text[ADDR_TEXT_MAX], why[SILENCE_MAX];
+	char text[ADDR_TEXT_MAX];
 
 	if (en->silent == REASON_ANSWERED)
 		return;
 	prefix_format(&en->prefix, text);
-	if (en->hold == HOLD_CONFLICT || en->hold == HOLD_YIELDED)
-		warn(o, en->hold == HOLD_YIELDED ? "yield" : reason_id(o->e->codec->conflict),
-			"%s of guest \"%s\" is not answered: %s; %s announce %s %s", text,
-			en->guest->name, engine_silence(o->e, en, why), o->e->codec->ctl, text,
-			en->hold == HOLD_YIELDED ? "takes it back" : "has it probed again");
+	if (en->hold)
+		warn_held(o, en, text);
 	else if (en->silent == REASON_N10 && en->guest->uplink && covers_gateway(en))
 		warn(o, "N10",
 			"%s of guest \"%s\" is not answered: a gateway of the host is in it; "
@@ -196,7 +212,7 @@ void engine_warnings(const struct engine *e, uint64_t now,
 	for (unsigned n = 0; n < CONFLICTS; n++) {
 		const struct conflict *c = &e->conflicts[n];
 
-		if (c->count)
+		if (c->count && now - c->last < CONFLICT_TOLD_MS)
 			warn(&o, reason_id(e->codec->conflict),
 				"conflict: %s claimed %s on %s, %u times, last %llu s ago",
 				mac_format(c->mac, mac), addr_format(&c->target, text), c->iface,

@@ -46,8 +46,8 @@ void runtime_free(struct runtime *rt);
 
 /*
  * Takes in guests as a state directory holds them (copied), without any rule but one: a name and an
- * address have one owner, the first; what a later guest loses is told to `lost` (may be NULL).
- * Returns 0 or -ENOMEM.
+ * address have one owner, the first; what a later guest loses is told to `lost` (may be NULL), and
+ * runtime_repair() takes it from its file. Returns 0 or -ENOMEM.
  */
 int runtime_load(struct runtime *rt, const struct spec *guests, size_t n,
 	void (*lost)(void *ctx, const struct spec *guest, const struct prefix *p,
@@ -55,6 +55,7 @@ int runtime_load(struct runtime *rt, const struct spec *guests, size_t n,
 	void *ctx);
 
 size_t runtime_count(const struct runtime *rt);
+bool runtime_has(const struct runtime *rt, const char *guest);
 /* In no order; the set must not change meanwhile. Returns 0 or -ENOMEM. */
 int runtime_foreach(struct runtime *rt, void (*each)(void *ctx, const struct spec *s), void *ctx);
 
@@ -103,6 +104,15 @@ struct runtime_request {
 	int result;
 	char *why; /* free(3) it; NULL where there is no memory */
 };
+
+/*
+ * Saves those guests whose files do not say what the set does: loading took something from them, or
+ * a batch could neither be saved nor undone on disk. Returns 0, or -errno with some still to be
+ * saved; runtime_run() does it first, and where it fails refuses all requests with that.
+ */
+int runtime_repair(struct runtime *rt, const struct runtime_store *store);
+/* None of the files is what the set says (the directory is another one): all are to be saved. */
+void runtime_unsaved(struct runtime *rt);
 
 /*
  * Runs requests in order, and answers them all. What is answered with 0 is saved, and has been

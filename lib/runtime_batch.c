@@ -88,24 +88,64 @@ static int batch_put(struct runtime *rt, const struct runtime_store *store, bool
 	return 0;
 }
 
-/* Some files count already, and others cannot: all as they were, as far as that is possible. */
+/* What the set says of this guest, or that there is none. */
+static int guest_save(struct runtime *rt, const struct runtime_store *store, const char *name)
+{
+	const struct rt_guest *g = rt_guest_find(rt, name);
+	struct spec s;
+	int r;
+
+	store_pause(store);
+	if (!g) {
+		store->drop(store->ctx, name);
+		return store->remove(store->ctx, name);
+	}
+	if (!rt_scratch(rt, g->n))
+		return -ENOMEM;
+	s = rt_whole(rt, g);
+	r = store->write(store->ctx, &s);
+	if (!r)
+		r = store->put(store->ctx, name);
+	if (r)
+		store->drop(store->ctx, name);
+	return r;
+}
+
+/* Some files count already, and others cannot: all as they were, now or as soon as possible. */
 static void batch_restore(struct runtime *rt, const struct runtime_store *store)
 {
 	for (size_t i = 0; i < rt->ntouched; i++) {
-		const struct rt_guest *g = rt->touched[i].guest;
-		struct spec s;
+		const char *name = rt->touched[i].guest->head.name;
 
-		if (!g->n) {
-			store->drop(store->ctx, g->head.name);
-			store->remove(store->ctx, g->head.name);
-			continue;
-		}
-		if (!rt_scratch(rt, g->n))
-			continue;
-		s = rt_whole(rt, g);
-		if (store->write(store->ctx, &s) == 0)
-			store->put(store->ctx, g->head.name);
+		if (guest_save(rt, store, name))
+			rt_unsaved(rt, name);
 	}
+}
+
+static int all_save(struct runtime *rt, const struct runtime_store *store)
+{
+	for (size_t i = 0; i < rt->names.nbuckets; i++)
+		for (struct chain_node *node = rt->names.buckets[i]; node; node = node->next) {
+			const int r = guest_save(rt, store, rt_guest_of(node)->head.name);
+
+			if (r)
+				return r;
+		}
+	return 0;
+}
+
+int runtime_repair(struct runtime *rt, const struct runtime_store *store)
+{
+	int r = rt->all_unsaved ? all_save(rt, store) : 0;
+
+	if (r)
+		return r;
+	rt->all_unsaved = false;
+	while (!r && rt->nunsaved) {
+		r = guest_save(rt, store, rt->unsaved[rt->nunsaved - 1]);
+		rt->nunsaved -= !r;
+	}
+	return r;
 }
 
 static int batch_save(struct runtime *rt, const struct runtime_store *store)
@@ -243,7 +283,12 @@ void runtime_run(struct runtime *rt, struct runtime_request *requests, size_t n,
 	void *ctx)
 {
 	size_t single = 0; /* requests that are run one by one */
+	const int broken = runtime_repair(rt, store);
 
+	for (size_t i = 0; broken && i < n; i++)
+		requests[i].result = broken;
+	if (broken)
+		return;
 	for (size_t at = 0; at < n;) {
 		struct runtime_request *q = &requests[at];
 		int err;

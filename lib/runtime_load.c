@@ -25,7 +25,9 @@ static int load_one(struct runtime *rt, const struct spec *s,
 
 		if (!owner)
 			err = rt_entry_add(rt, g, &s->prefixes[i]);
-		else if (lost)
+		else
+			rt_unsaved(rt, s->name);
+		if (owner && lost)
 			lost(ctx, s, &s->prefixes[i], &owner->head);
 	}
 	if (!err && g && head.has_via) {

@@ -7,11 +7,10 @@
 #include "runtime_set.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define guest_of(node) \
-	((struct rt_guest *)(void *)((char *)(node)-offsetof(struct rt_guest, by_name)))
 #define place_of(node) \
 	((struct rt_place *)(void *)((char *)(node)-offsetof(struct rt_place, by_vif)))
 #define entry_of(n) ((struct rt_entry *)(void *)((char *)(n)-offsetof(struct rt_entry, node)))
@@ -37,8 +36,8 @@ static struct rt_guest *guest_find(const struct runtime *rt, const char *name)
 	struct chain_node *node = chain_find(&rt->names, hash_text(name));
 
 	for (; node; node = chain_next(node))
-		if (!strcmp(guest_of(node)->head.name, name))
-			return guest_of(node);
+		if (!strcmp(rt_guest_of(node)->head.name, name))
+			return rt_guest_of(node);
 	return NULL;
 }
 
@@ -143,7 +142,7 @@ void runtime_free(struct runtime *rt)
 	for (size_t i = 0; rt->names.buckets && i < rt->names.nbuckets; i++)
 		for (node = rt->names.buckets[i]; node; node = next) {
 			next = node->next;
-			guest_free(guest_of(node));
+			guest_free(rt_guest_of(node));
 		}
 	for (size_t i = 0; rt->vifs.buckets && i < rt->vifs.nbuckets; i++)
 		for (node = rt->vifs.buckets[i]; node; node = next) {
@@ -155,13 +154,37 @@ void runtime_free(struct runtime *rt)
 	chain_free(&rt->prefixes);
 	free(rt->journal);
 	free(rt->touched);
+	free(rt->unsaved);
 	free(rt->scratch);
 	free(rt);
+}
+
+void rt_unsaved(struct runtime *rt, const char *name)
+{
+	char(*more)[SPEC_NAME_MAX + 1];
+
+	more = reallocarray(rt->unsaved, rt->nunsaved + 1, sizeof(*more));
+	if (!more) {
+		rt->all_unsaved = true;
+		return;
+	}
+	rt->unsaved = more;
+	snprintf(more[rt->nunsaved++], sizeof(*more), "%s", name);
+}
+
+void runtime_unsaved(struct runtime *rt)
+{
+	rt->all_unsaved = true;
 }
 
 size_t runtime_count(const struct runtime *rt)
 {
 	return rt->nguests;
+}
+
+bool runtime_has(const struct runtime *rt, const char *guest)
+{
+	return rt_guest_find(rt, guest);
 }
 
 bool rt_scratch(struct runtime *rt, size_t n)
@@ -196,7 +219,7 @@ int runtime_foreach(struct runtime *rt, void (*each)(void *ctx, const struct spe
 {
 	for (size_t i = 0; i < rt->names.nbuckets; i++)
 		for (struct chain_node *node = rt->names.buckets[i]; node; node = node->next) {
-			const struct rt_guest *g = guest_of(node);
+			const struct rt_guest *g = rt_guest_of(node);
 			struct spec s;
 
 			if (!rt_scratch(rt, g->n))

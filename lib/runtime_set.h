@@ -81,10 +81,16 @@ struct runtime {
 	size_t nrecords, records_room;
 	struct rt_touch *touched;
 	size_t ntouched, touched_room;
+	/* guests whose file may be another than the set says, some named twice; or all */
+	char (*unsaved)[SPEC_NAME_MAX + 1];
+	size_t nunsaved;
+	bool all_unsaved;
 	struct prefix *scratch; /* addresses of one guest */
 	size_t scratch_room;
 };
 
+#define rt_guest_of(node) \
+	((struct rt_guest *)(void *)((char *)(node)-offsetof(struct rt_guest, by_name)))
 struct rt_guest *rt_guest_find(const struct runtime *rt, const char *name); /* with addresses */
 struct rt_entry *rt_entry_find(const struct runtime *rt, const struct prefix *p);
 /* The places of this vif name, one after another: NULL starts. */
@@ -100,6 +106,9 @@ int rt_entry_add(struct runtime *rt, struct rt_guest *g, const struct prefix *p)
 /* A `via` goes with its address. */
 int rt_via_lose(struct runtime *rt, struct rt_guest *g, const struct prefix *p);
 int rt_entry_lose(struct runtime *rt, struct rt_entry *e, enum runtime_cause cause);
+
+/* The guest's file may be another than the set says: runtime_repair() sees to it. */
+void rt_unsaved(struct runtime *rt, const char *name);
 
 /* Undoes all records from the n-th on. */
 void rt_undo(struct runtime *rt, size_t n);

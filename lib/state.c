@@ -1,4 +1,4 @@
-/* state: see state.h. Here the lock and reading; writing is in state_write.c. */
+/* state: see state.h. Here reading; the lock is in state_lock.c, writing in state_write.c. */
 #include "state.h"
 
 #include <dirent.h>
@@ -7,62 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "conf.h"
 #include "state_private.h"
 
-#define FILE_MAX  (256u << 20) /* bytes of a guest's file */
-#define POLL_MS   10           /* between two tries for the lock */
-#define END       "\n# end\n"
-#define IFINDEX   "\n# ifindex "
-#define LOCK_NAME ".lock"
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static int lock_wait(int fd, unsigned wait_ms)
-{
-	static const struct timespec nap = {0, POLL_MS * 1000000L};
-	uint64_t until = now_ms() + wait_ms;
-
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (now_ms() >= until)
-			return -EWOULDBLOCK;
-		nanosleep(&nap, NULL);
-	}
-	return 0;
-}
-
-/*
- * The lock stands on a file of its own, which nobody else may open: whoever can read a file can
- * lock it. Made by root, it belongs to whom the directory belongs, so that a daemon of that user
- * can open it too.
- */
-static int lock_open(int dir)
-{
-	struct stat st;
-	int fd = openat(dir, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	if (geteuid() != 0 || (fstat(dir, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0))
-		return fd;
-	err = -errno;
-	close(fd);
-	return err;
-}
+#define FILE_MAX (256u << 20) /* bytes of a guest's file */
+#define END      "\n# end\n"
+#define IFINDEX  "\n# ifindex "
+#define BAD      STATE_SUFFIX ".bad"
+#define BAD_MAX  9 /* of one guest; then the last is replaced */
 
 int state_open(const char *dir, int family, unsigned wait_ms, struct state **ret)
 {
@@ -77,24 +32,14 @@ int state_open(const char *dir, int family, unsigned wait_ms, struct state **ret
 	s->family = family;
 	s->fd = s->lock = -1;
 	s->dir = strdup(dir);
-	if (!s->dir)
-		goto fail;
-	s->fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->fd < 0) {
-		err = -errno;
-		goto fail;
+	if (s->dir)
+		err = state_lock_dir(s, wait_ms);
+	if (err < 0) {
+		state_close(s);
+		return err;
 	}
-	err = s->lock = lock_open(s->fd);
-	if (err < 0)
-		goto fail;
-	err = lock_wait(s->lock, wait_ms);
-	if (err < 0)
-		goto fail;
 	*ret = s;
 	return 0;
-fail:
-	state_close(s);
-	return err;
 }
 
 void state_close(struct state *s)
@@ -238,13 +183,26 @@ static void tell(const struct state *s, const struct sink *sink, const char *fil
 	sink->bad(sink->ctx, path, why);
 }
 
+/* Renames the file to one that there is not, if there is room for another. */
+static bool rename_aside(const struct state *s, const char *file, char aside[NAME_MAX + 8])
+{
+	snprintf(aside, NAME_MAX + 8, "%s.bad", file);
+	for (unsigned n = 2; n <= BAD_MAX; n++) {
+		if (renameat2(s->fd, file, s->fd, aside, RENAME_NOREPLACE) == 0)
+			return true;
+		if (errno != EEXIST)
+			break; /* or EINVAL: the file system knows no such flag */
+		snprintf(aside, NAME_MAX + 8, "%s.bad.%u", file, n);
+	}
+	return renameat(s->fd, file, s->fd, aside) == 0;
+}
+
 static void move_aside(
 	const struct state *s, const struct sink *sink, const char *file, const char *why)
 {
 	char aside[NAME_MAX + 8];
 
-	snprintf(aside, sizeof(aside), "%s.bad", file);
-	tell(s, sink, renameat(s->fd, file, s->fd, aside) < 0 ? file : aside, why);
+	tell(s, sink, rename_aside(s, file, aside) ? aside : file, why);
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -259,6 +217,53 @@ static int by_name(const void *a, const void *b)
 	const struct spec *s = a, *t = b;
 
 	return strcmp(s->name, t->name);
+}
+
+int state_aside(struct state *s, void (*each)(void *ctx, const char *path), void *ctx)
+{
+	struct dirent **files;
+	const int count = scandirat(s->fd, ".", &files, NULL, NULL);
+
+	if (count < 0)
+		return -errno;
+	for (int i = 0; i < count; i++) {
+		char path[PATH_MAX];
+
+		if (strstr(files[i]->d_name, BAD)) {
+			snprintf(path, sizeof(path), "%s/%s", s->dir, files[i]->d_name);
+			each(ctx, path);
+		}
+		free(files[i]);
+	}
+	free(files);
+	return 0;
+}
+
+int state_sift(struct state *s, bool (*known)(void *ctx, const char *guest),
+	void (*bad)(void *ctx, const char *path, const char *why), void *ctx)
+{
+	const struct sink sink = {bad, ctx};
+	struct dirent **files;
+	const int count = scandirat(s->fd, ".", &files, NULL, NULL);
+
+	if (count < 0)
+		return -errno;
+	for (int i = 0; i < count; i++) {
+		const char *file = files[i]->d_name;
+		char guest[NAME_MAX + 1];
+
+		snprintf(guest, sizeof(guest), "%s", file);
+		if (ends_with(file, STATE_SUFFIX)) {
+			guest[strlen(file) - strlen(STATE_SUFFIX)] = '\0';
+			if (!known(ctx, guest))
+				move_aside(s, &sink, file,
+					"it came with the directory, and the running daemon has no "
+					"such guest");
+		}
+		free(files[i]);
+	}
+	free(files);
+	return 0;
 }
 
 int state_load(struct state *s, struct spec **ret, size_t *n,

@@ -51,7 +51,7 @@ static int file_make(int dir, const char *file)
 	return fd < 0 ? -errno : fd;
 }
 
-static int file_write(const struct state *s, const char *file, const char *text, size_t len)
+int state_file_write(const struct state *s, const char *file, const char *text, size_t len)
 {
 	const int fd = file_make(s->fd, file);
 	int err;
@@ -108,7 +108,7 @@ int state_write(struct state *s, const struct spec *guest)
 	int err = guest_print(s, guest, &len);
 
 	if (err == 0)
-		err = file_write(s, n.temp, s->text, len);
+		err = state_file_write(s, n.temp, s->text, len);
 	if (s->len > TEXT_KEEP)
 		state_text_close(s);
 	return err;

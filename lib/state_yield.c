@@ -12,38 +12,37 @@
 #define FILE_NAME ".yielded"
 #define FILE_TEMP ".yielded~"
 
-static int yields_write(FILE *f, const struct state_yield *y, size_t n)
+/* As text, for free(3); NULL: no memory. */
+static char *yields_print(const struct state_yield *y, size_t n, size_t *len)
 {
-	char text[ADDR_TEXT_MAX];
+	char *all = NULL, text[ADDR_TEXT_MAX];
+	FILE *f = open_memstream(&all, len);
 
+	if (!f)
+		return NULL;
 	for (size_t i = 0; i < n; i++)
 		fprintf(f, "%s %" PRIu32 "\n", addr_format(&y[i].addr, text), y[i].ifindex);
-	return ferror(f) ? -EIO : 0;
+	if (fclose(f) == 0)
+		return all;
+	free(all);
+	return NULL;
 }
 
 int state_yields_save(struct state *s, const struct state_yield *y, size_t n)
 {
-	int fd, err;
-	FILE *f;
+	size_t len;
+	char *text;
+	int err;
 
 	if (n == 0)
 		return unlinkat(s->fd, FILE_NAME, 0) < 0 && errno != ENOENT ? -errno : 0;
-	fd = openat(s->fd, FILE_TEMP, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-		STATE_FILE_MODE);
-	if (fd < 0)
-		return -errno;
-	f = fdopen(fd, "w");
-	if (!f) {
-		close(fd);
+	text = yields_print(y, n, &len);
+	if (!text)
 		return -ENOMEM;
-	}
-	err = yields_write(f, y, n);
-	if (fclose(f) != 0 && !err)
-		err = -errno;
+	err = state_file_write(s, FILE_TEMP, text, len);
+	free(text);
 	if (!err && renameat(s->fd, FILE_TEMP, s->fd, FILE_NAME) < 0)
 		err = -errno;
-	if (err)
-		unlinkat(s->fd, FILE_TEMP, 0);
 	return err;
 }
 

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """asker.py: asks for one address every 5 ms, by raw frames of scapy's, while a command runs.
 
-  asker.py TARGET COMMAND...    in the router's namespace; writes SENT ANSWERED LOST as JSON: how many questions
-                                were sent while the command ran, how many answers came while it ran, and
-                                how many questions of all never had one; then the command's exit status
+  asker.py [-g SECONDS] TARGET COMMAND...    in the router's namespace; writes SENT ANSWERED LOST as JSON: how many
+                                questions were sent while the command ran, how many answers came while it ran, and
+                                how many questions of all never had one; then the command's exit status.
+                                -g: how long it waits for late answers at the end (10)
 """
 import json
 import select
@@ -15,7 +16,7 @@ import time
 from scapy.layers.inet6 import ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 
-MAC, INTERVAL, GRACE = "02:00:00:00:00:01", 0.005, 10
+MAC, INTERVAL = "02:00:00:00:00:01", 0.005
 
 
 def question(target):
@@ -32,6 +33,10 @@ def is_answer(frame, target):
 
 
 def main():
+    grace = 10
+    if sys.argv[1] == "-g":
+        grace = float(sys.argv[2])
+        del sys.argv[1:3]
     target, command = sys.argv[1], sys.argv[2:]
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x86DD if ":" in target else 0x0806))
     s.bind(("eth0", s.getsockname()[1]))
@@ -61,7 +66,7 @@ def main():
             ask(1)
         sent_during, answered_during = sent - before[0], answered - before[1]
     ask(20)
-    until = time.monotonic() + GRACE
+    until = time.monotonic() + grace
     while answered < sent and time.monotonic() < until:
         answered += listen(0.05)
     print(json.dumps({"sent": sent_during, "answered": answered_during, "lost": sent - answered,

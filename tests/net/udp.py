@@ -2,7 +2,7 @@
 """udp.py: UDP to and fro, because ping(8) confirms neighbours (MSG_CONFIRM) and so hides NUD.
 
   udp.py serve PORT           echoes for ever; writes "ready" once it does
-  udp.py ask ADDRESS PORT     asks every 10 ms until its stdin ends, then writes SENT LOST
+  udp.py ask ADDRESS PORT [MS]   asks every 10 ms, or MS, until its stdin ends, then writes SENT LOST
 """
 import select
 import socket
@@ -23,7 +23,7 @@ def serve(port):
             pass  # no route for a moment: the answer is lost, as it would be on a wire
 
 
-def ask(address, port):
+def ask(address, port, interval):
     s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     s.connect((address, port))
     sent = 0
@@ -49,7 +49,7 @@ def ask(address, port):
             s.send(str(sent).encode())
         except OSError:
             pass
-        drain(0.01)
+        drain(interval)
     for _ in range(100):
         if not open_:
             break
@@ -61,4 +61,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(int(sys.argv[2]))
     else:
-        ask(sys.argv[2], int(sys.argv[3]))
+        ask(sys.argv[2], int(sys.argv[3]), float((sys.argv[4:] + ["10"])[0]) / 1000)

@@ -603,8 +603,8 @@ static void test_routes_read_back(void **state)
 	engine_route(v->e, v->now, &stale, true);
 	engine_route(v->e, v->now, &elsewhere, true);
 	engine_sync_end(v->e, v->now);
-	assert_int_equal(
-		v->nroutes, 4); /* two deleted; ::36 and the prefix added; vif3 is absent */
+	/* one deleted, ::36 moved, the prefix added; vif3 is absent */
+	assert_int_equal(v->nroutes, 6);
 	for (size_t n = 0; n < v->nroutes; n++)
 		assert_false(prefix_equal(&v->routes[n].r.dst, &right.dst));
 	world_free(w);
@@ -651,14 +651,14 @@ static void test_routes_source(void **state)
 	address(w, 2, "2800:110:2::3/64", false, true); /* again: nothing new */
 	assert_int_equal(w->nroutes, 0);
 	address(w, 2, "2800:110:2::3/64", false, false);
-	assert_int_equal(w->nroutes, 8);
-	assert_true(addr_is_unspecified(&w->routes[7].r.source));
+	assert_int_equal(w->nroutes, 16); /* four moves of four steps */
+	assert_true(addr_is_unspecified(&w->routes[14].r.source));
 	w->nroutes = 0;
 	address(w, 2, "2800:110:2::3/64", true, true); /* tentative: not yet */
 	assert_int_equal(w->nroutes, 0);
 	address(w, 2, "2800:110:2::3/64", false, true);
-	assert_int_equal(w->nroutes, 8);
-	assert_false(addr_is_unspecified(&w->routes[7].r.source));
+	assert_int_equal(w->nroutes, 16);
+	assert_false(addr_is_unspecified(&w->routes[14].r.source));
 	world_free(w);
 }
 
@@ -694,6 +694,191 @@ static void test_routes_foreign(void **state)
 	engine_route(w->e, w->now, &foreign, true);
 	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
 	assert_int_equal(w->nroutes, 0);
+	world_free(w);
+}
+
+/*
+ * Follows what was asked for from effect `from` on, beside routes that were there before: at no
+ * moment is there none to the destination. Returns the one that is left, which is alone.
+ */
+static struct route never_without(const struct world *w, const struct route *before, size_t n)
+{
+	struct route have[8];
+
+	memcpy(have, before, n * sizeof(*have));
+	for (size_t i = 0; i < w->nroutes; i++) {
+		const struct route *r = &w->routes[i].r;
+		size_t at = 0;
+
+		if (!prefix_equal(&r->dst, &before->dst))
+			continue;
+		while (at < n && (have[at].metric != r->metric ||
+					 (!w->routes[i].add && have[at].oif != r->oif)))
+			at++;
+		if (w->routes[i].add) {
+			assert_int_equal(at, n); /* NLM_F_EXCL would refuse it */
+			have[n++] = *r;
+			continue;
+		}
+		assert_true(at < n);
+		have[at] = have[--n];
+		assert_true(n > 0);
+	}
+	assert_int_equal(n, 1);
+	return have[0];
+}
+
+/* An address that moves is never without a route, by whatever it moves. */
+static void test_routes_without_gap(void **state)
+{
+	static const char *const moved[] = {"2800:110:2::36", "2800:110:2::34", NULL};
+	static const char *const run[] = {"2800:110:2::61", NULL};
+	struct world *w = world_new(&uplink);
+	struct route before, after, at34 = w->routes[0].r;
+	struct route_policy sourced = routes;
+	struct config_diff diff;
+
+	(void)state;
+	/* a reload */
+	w->nroutes = 0;
+	engine_config_begin(w->e, &routes, 1000);
+	engine_config_uplink(w->e, "eth0", &uplink);
+	guest(w, "two", "vif2", ORIGIN_CONFIG, moved, true);
+	engine_config_end(w->e, w->now, &diff);
+	after = never_without(w, &at34, 1);
+	assert_int_equal(after.oif, 12);
+	assert_int_equal(after.metric, 1024);
+	/* an `add` */
+	guest(w, "run", "vif1", ORIGIN_COMMAND, run, false);
+	before = w->routes[w->nroutes - 1].r;
+	w->nroutes = 0;
+	guest(w, "run", "vif2", ORIGIN_COMMAND, run, false);
+	before = never_without(w, &before, 1);
+	assert_int_equal(before.oif, 12);
+	/* an `add ... replace` of another guest */
+	w->nroutes = 0;
+	guest(w, "other", "vif1", ORIGIN_COMMAND, run, false);
+	before = never_without(w, &before, 1);
+	assert_int_equal(before.oif, 11);
+	/* from the configuration to the run-time guest who has set it aside */
+	guest(w, "aside", "vif1", ORIGIN_COMMAND, one, false);
+	w->nroutes = 0;
+	engine_config_begin(w->e, &routes, 1000);
+	engine_config_uplink(w->e, "eth0", &uplink);
+	engine_config_end(w->e, w->now, &diff);
+	after = never_without(w, &after, 1);
+	assert_int_equal(after.oif, 11);
+	assert_int_equal(diff.removed, 2); /* ::36 as well */
+	/* another source (K07) */
+	w->nroutes = 0;
+	address(w, 2, "2800:110:2::3/64", false, false);
+	before = never_without(w, &before, 1);
+	assert_true(addr_is_unspecified(&before.source));
+	address(w, 2, "2800:110:2::3/64", false, true);
+	address(w, 2, "2800:110:2::4/64", false, true);
+	/* the one that a reload says */
+	before.source = A("2800:110:2::3");
+	sourced.has_source = true;
+	sourced.source = A("2800:110:2::4");
+	w->nroutes = 0;
+	engine_config_begin(w->e, &sourced, 1000);
+	engine_config_uplink(w->e, "eth0", &uplink);
+	engine_config_end(w->e, w->now, &diff);
+	before = never_without(w, &before, 1);
+	assert_true(addr_equal(&before.source, &sourced.source));
+	world_free(w);
+}
+
+/* What refuses a step of a move: the address has a route by the last one, or none and is not
+ * answered. */
+static void test_routes_move_refused(void **state)
+{
+	static const char *const run[] = {"2800:110:2::61", NULL};
+	struct world *w = world_new(&uplink);
+	struct msg m = ask("2800:110:2::1", "2800:110:2::61", router_mac);
+
+	(void)state;
+	guest(w, "run", "vif1", ORIGIN_COMMAND, run, false);
+	w->nroutes = 0;
+	guest(w, "run", "vif2", ORIGIN_COMMAND, run, false);
+	for (size_t n = 0; n < w->nroutes; n++)
+		if (w->routes[n].r.metric != 1024 || !w->routes[n].add)
+			engine_route_done(w->e, w->now, w->routes[n].add, &w->routes[n].r,
+				w->routes[n].add ? -EEXIST : -ESRCH, "");
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	assert_false(engine_wants_sync(w->e));
+	for (size_t n = 0; n < w->nroutes; n++)
+		if (w->routes[n].r.metric == 1024 && w->routes[n].add)
+			engine_route_done(w->e, w->now, true, &w->routes[n].r, -ENODEV, "");
+	assert_int_equal(hear(w, "eth0", &m), REASON_K09);
+	w->nroutes = 0;
+	engine_tick(w->e, w->now += 5000); /* and tried again */
+	assert_int_equal(kernel_routes(w), 1);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	world_free(w);
+}
+
+/* The kernel's tables as a crash, or a change while the daemon was stopped, left them for ::34. */
+static struct route restart(const struct route *left, size_t n, size_t *effects)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct msg m = ask("2800:110:2::1", "2800:110:2::34", router_mac);
+	struct route last;
+
+	assert_non_null(w);
+	w->now = 5;
+	w->sink = (struct sink){w, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
+		on_listed, on_expect, on_pause, on_note};
+	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
+	w->e = engine_new(&daemon_codec, &w->sink, key);
+	configure(w, &uplink);
+	engine_sync_begin(w->e);
+	link_set(w, 2, "eth0", uplink_mac, true, true);
+	link_set(w, 11, "vif1", vif_mac, true, true);
+	link_set(w, 12, "vif2", vif_mac, true, true);
+	address(w, 2, "2800:110:2::3/64", false, true);
+	for (size_t i = 0; i < n; i++)
+		engine_route(w->e, w->now, &left[i], true);
+	engine_sync_end(w->e, w->now);
+	last = never_without(w, left, n);
+	*effects = 0;
+	for (size_t i = 0; i < w->nroutes; i++)
+		*effects += prefix_equal(&w->routes[i].r.dst, &left->dst);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	world_free(w);
+	return last;
+}
+
+static void test_routes_restart_without_gap(void **state)
+{
+	struct world *w = world_new(&uplink);
+	const struct route right = w->routes[0].r;
+	struct route elsewhere = right, stand_in = right, last;
+	size_t effects;
+
+	(void)state;
+	elsewhere.oif = 12; /* moved while the daemon was stopped */
+	stand_in.metric--;  /* of a move that was cut short */
+	{
+		const struct route left[][3] = {
+			{elsewhere},
+			{elsewhere, stand_in},
+			{right, stand_in},
+			{stand_in, right},
+			{right, elsewhere},
+			{elsewhere, right},
+		};
+
+		for (size_t n = 0; n < COUNT(left); n++) {
+			size_t count = 1 + (left[n][1].oif != 0);
+
+			last = restart(left[n], count, &effects);
+			assert_int_equal(last.oif, 11);
+			assert_int_equal(last.metric, 1024);
+			if (n >= 2)
+				assert_int_equal(effects, 1); /* the right one is not touched */
+		}
+	}
 	world_free(w);
 }
 
@@ -743,9 +928,9 @@ static void test_routes_via_other(void **state)
 		assert_int_equal(engine_guest(w->e, w->now, &s), 0);
 		spec_free(&s);
 	}
-	assert_int_equal(w->nroutes, 2);
-	assert_false(w->routes[0].add);
-	assert_true(w->routes[1].add && addr_equal(&w->routes[1].r.via, &last));
+	assert_int_equal(w->nroutes, 4);
+	assert_false(w->routes[1].add);
+	assert_true(w->routes[2].add && addr_equal(&w->routes[2].r.via, &last));
 	world_free(w);
 }
 
@@ -1145,14 +1330,14 @@ static void test_routes_configured_source(void **state)
 	link_set(w, 12, "vif2", vif_mac, true, true);
 	address(w, 2, "2800:110:2::3/64", false, true);
 	address(w, 12, "2800:110:2::77/128", false, true);
-	right = w->routes[w->nroutes - 1].r;
+	right = w->routes[w->nroutes - 2].r; /* before its stand-in goes */
 	right.source = policy.source;
 	w->nroutes = 0;
 	engine_route(w->e, w->now, &right, true);
 	engine_sync_end(w->e, w->now);
 	assert_int_equal(w->nroutes, 0);
 	address(w, 12, "2800:110:2::77/128", true, true); /* tentative again */
-	assert_true(w->nroutes == 2 && addr_is_unspecified(&w->routes[1].r.source));
+	assert_true(w->nroutes == 4 && addr_is_unspecified(&w->routes[2].r.source));
 	world_free(w);
 }
 
@@ -1670,6 +1855,9 @@ int main(void)
 		cmocka_unit_test(test_routes_follow_vif),
 		cmocka_unit_test(test_routes_source),
 		cmocka_unit_test(test_routes_foreign),
+		cmocka_unit_test(test_routes_without_gap),
+		cmocka_unit_test(test_routes_move_refused),
+		cmocka_unit_test(test_routes_restart_without_gap),
 		cmocka_unit_test(test_routes_via),
 		cmocka_unit_test(test_routes_via_other),
 		cmocka_unit_test(test_pause),

@@ -904,6 +904,39 @@ static void test_put_fails(void **state)
 	runtime_free(rt);
 }
 
+/* Where not even that works, it is done before anything else is, and until then nothing else. */
+static void test_restore_fails(void **state)
+{
+	struct world w = {.nlinks = 0};
+	struct runtime *rt = set_new(&w, false);
+	struct disk d = {.fail_put = 0};
+	struct run r = {.n = 0};
+
+	(void)state;
+	run_step(
+		rt, &w, &d, "put", &(struct step){"add 2001:db8::1 2001:db8::2 vif v1 guest a", 0});
+	d.puts = 0;
+	d.fail_put = 2;
+	d.fail_for = 4;
+	run_add(&r, "add 2001:db8::2 vif v2 guest b replace");
+	run_go(&r, rt, &d); /* b is put, a is not, nor is it restored */
+	assert_int_equal(r.requests[0].result, -EROFS);
+	run_free(&r);
+	run_add(&r, "add 2001:db8::3 vif v2 guest c");
+	run_go(&r, rt, &d);
+	assert_int_equal(r.requests[0].result, -EROFS);
+	assert_set(rt, "restore", "a@v1#1 2001:db8::1 2001:db8::2");
+	run_free(&r);
+	d.fail_put = 0;
+	run_add(&r, "add 2001:db8::3 vif v2 guest c");
+	run_go(&r, rt, &d);
+	assert_int_equal(r.requests[0].result, 0);
+	assert_set(rt, "restore", "a@v1#1 2001:db8::1 2001:db8::2; c@v2#2 2001:db8::3");
+	assert_disk(rt, &d, "restore");
+	run_free(&r);
+	runtime_free(rt);
+}
+
 /* Many requests, one write and one rename for each guest; none for what changes nothing. */
 static void test_one_write(void **state)
 {
@@ -1029,6 +1062,49 @@ static void test_load(void **state)
 	runtime_free(rt);
 }
 
+/* Two files had an address: the one that does not get it must forget it, or a `del` of it would let
+ * it come back at the next start. */
+static void test_load_saves(void **state)
+{
+	static const char *const texts[] = {"x 2001:db8::1 2001:db8::2 vif v1 guest a",
+		"x 2001:db8::2 2001:db8::3 vif v2 guest b", "x 2001:db8::1 vif v3 guest c"};
+	struct spec guests[3];
+	struct world w = {.nlinks = 0};
+	struct runtime *rt = set_new(&w, false);
+	struct disk d = {.fail_write = 1};
+	const struct runtime_store store = disk_store(&d);
+	struct run r = {.n = 0};
+	unsigned lost = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct typed t;
+		struct file *f;
+
+		typed_split(&t, texts[i]);
+		typed_spec(&t, &guests[i]);
+		f = disk_file(&d, guests[i].name);
+		spec_text(&guests[i], f->counts);
+		f->is_there = true;
+		spec_text(&guests[i], f->told);
+		f->is_told = i < 2;
+	}
+	assert_int_equal(runtime_load(rt, guests, 3, count_lost, &lost), 0);
+	assert_int_equal(runtime_repair(rt, &store), -ENOSPC);
+	run_add(&r, "del 2001:db8::2");
+	run_go(&r, rt, &d);
+	assert_int_equal(r.requests[0].result, 0);
+	run_free(&r);
+	strcpy(disk_file(&d, "b")->told, "b@v2#0 2001:db8::3"); /* loading tells nobody */
+	assert_set(rt, "load", "a@v1#0 2001:db8::1; b@v2#0 2001:db8::3");
+	assert_disk(rt, &d, "load");
+	assert_int_equal(runtime_repair(rt, &store), 0);
+	assert_int_equal(d.writes, 3); /* one failed, b, a: and that was all */
+	for (size_t i = 0; i < 3; i++)
+		spec_free(&guests[i]);
+	runtime_free(rt);
+}
+
 /*
  * Random requests of a few guests and addresses, in batches on a disk that often fails: whatever
  * comes of them, set, disk and what was told are the same, and so is what an honest set makes of
@@ -1054,6 +1130,7 @@ static void random_request(char text[128])
 static void random_run(
 	struct runtime *rt, struct runtime *honest, struct disk *d, struct disk *well)
 {
+	const struct runtime_store store = disk_store(d);
 	char texts[STEPS_MAX][128];
 	struct run r = {.n = 0};
 
@@ -1062,12 +1139,15 @@ static void random_run(
 		run_add(&r, texts[r.n]);
 	}
 	d->fail_write = rand() % 3 ? 0 : d->writes + 1 + (unsigned)rand() % 8;
+	d->fail_put = rand() % 3 ? 0 : d->puts + 1 + (unsigned)rand() % 8;
 	d->fail_for = 1 + (unsigned)rand() % 6;
 	run_go(&r, rt, d);
+	d->fail_write = d->fail_put = 0;
+	assert_int_equal(runtime_repair(rt, &store), 0);
 	for (size_t i = 0; i < r.n; i++) {
 		struct run one = {.n = 0};
 
-		if (r.requests[i].result == -ENOSPC)
+		if (r.requests[i].result == -ENOSPC || r.requests[i].result == -EROFS)
 			continue;
 		run_add(&one, texts[i]);
 		run_go(&one, honest, well);
@@ -1190,11 +1270,13 @@ int main(void)
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_batch_fails),
 		cmocka_unit_test(test_put_fails),
+		cmocka_unit_test(test_restore_fails),
 		cmocka_unit_test(test_one_write),
 		cmocka_unit_test(test_gainers_first),
 		cmocka_unit_test(test_step_texts),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_load),
+		cmocka_unit_test(test_load_saves),
 		cmocka_unit_test(test_many),
 	};
 

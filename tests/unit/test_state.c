@@ -233,12 +233,59 @@ static void test_cut(void **state)
 		if (load_count(&c) != 1 || c.n != 1)
 			fail_msg("cut at %zu of %zu: %u complaints", at, len, c.n);
 		assert_string_equal(c.path, path_of("cut.conf.bad"));
-		assert_true(exists("cut.conf.bad"));
+		assert_int_equal(unlink(c.path), 0);
 		assert_false(exists("cut.conf"));
 	}
 	file_put("cut.conf", text, len);
 	assert_int_equal(load_count(&c), 2);
 	assert_int_equal(c.n, 0);
+}
+
+static void count_aside(void *ctx, const char *path)
+{
+	assert_non_null(strstr(path, ".conf.bad"));
+	++*(unsigned *)ctx;
+}
+
+/* What was set aside before is not lost, and can be told again; of one guest there are at most
+ * nine. */
+static void test_aside(void **state)
+{
+	struct complaints c;
+	unsigned aside = 0;
+	char text[8];
+
+	(void)state;
+	assert_int_equal(state_aside(st, count_aside, &aside), 0);
+	assert_int_equal(aside, 0);
+	for (char n = '1'; n <= '9'; n++) {
+		file_put("a.conf", &n, 1);
+		assert_int_equal(load_count(&c), 0);
+		assert_int_equal(c.n, 1);
+	}
+	assert_string_equal(c.path, path_of("a.conf.bad.9"));
+	assert_int_equal(file_get("a.conf.bad", text, sizeof(text)), 1);
+	assert_int_equal(text[0], '1');
+	file_put("a.conf", "x", 1);
+	assert_int_equal(load_count(&c), 0);
+	assert_string_equal(c.path, path_of("a.conf.bad.9"));
+	assert_int_equal(file_get("a.conf.bad.9", text, sizeof(text)), 1);
+	assert_int_equal(text[0], 'x');
+	assert_int_equal(state_aside(st, count_aside, &aside), 0);
+	assert_int_equal(aside, 9);
+	/* where it cannot be moved it stays, and costs nobody else anything */
+	assert_int_equal(mkdir(path_of("b.conf.bad.9"), 0755), 0);
+	for (char n = '1'; n <= '8'; n++) {
+		text[0] = 0;
+		snprintf(text, sizeof(text), n > '1' ? ".%c" : "", n);
+		snprintf(c.why, sizeof(c.why), "b.conf.bad%s", text);
+		file_put(c.why, "", 0);
+	}
+	file_put("b.conf", "x", 1);
+	save("good", "2001:db8::1");
+	assert_int_equal(load_count(&c), 1);
+	assert_int_equal(c.n, 1);
+	assert_string_equal(c.path, path_of("b.conf"));
 }
 
 #define OK_GUEST "guest 'x' { vif = 'v' addresses = { '2001:db8::9' } }\n"
@@ -427,6 +474,95 @@ static void test_lock(void **state)
 	assert_string_equal(state_dir(st), dir);
 }
 
+/* Who else has opened it, in a process of its own: a lock is a process's here. */
+static int lock_elsewhere(void)
+{
+	struct state *other = NULL;
+	int status;
+	pid_t pid = fork();
+
+	assert_int_not_equal(pid, -1);
+	if (pid == 0)
+		_exit(state_open(dir, AF_INET6, 0, &other) == 0 ? 0 : 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+/* The lock is removed: made again, unless somebody else was faster. */
+static void test_lock_removed(void **state)
+{
+	struct state *other = NULL;
+	char holder[64], me[64];
+
+	(void)state;
+	snprintf(me, sizeof(me), "%s %d", program_invocation_short_name, (int)getpid());
+	assert_true(state_holder(dir, holder, sizeof(holder)));
+	assert_string_equal(holder, me);
+	assert_int_equal(state_check(st), 0);
+	assert_int_equal(unlink(path_of(".lock")), 0);
+	assert_false(state_holder(dir, holder, sizeof(holder)));
+	assert_int_equal(state_check(st), 0);
+	assert_int_equal(lock_elsewhere(), 1);
+	assert_true(state_holder(dir, holder, sizeof(holder)));
+	assert_string_equal(holder, me);
+	assert_int_equal(unlink(path_of(".lock")), 0);
+	assert_int_equal(state_open(dir, AF_INET6, 0, &other), 0);
+	assert_int_equal(state_check(st), -EWOULDBLOCK);
+	state_close(other);
+	assert_int_equal(state_check(st), 0);
+	assert_int_equal(lock_elsewhere(), 1);
+}
+
+static bool knows_a(void *ctx, const char *guest)
+{
+	(void)ctx;
+	return strcmp(guest, "a") == 0;
+}
+
+/* The directory goes, and another one comes. */
+static void test_directory_renewed(void **state)
+{
+	struct complaints c = {0};
+
+	(void)state;
+	save("a", "2001:db8::1");
+	assert_int_equal(unlink(path_of("a.conf")), 0);
+	assert_int_equal(unlink(path_of(".lock")), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(state_check(st), -ENOENT);
+	assert_int_equal(state_probe(st), -ENOENT);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	file_put("a.conf", "", 0);
+	file_put("b.conf", "", 0);
+	assert_int_equal(state_check(st), 1);
+	assert_int_equal(state_check(st), 0);
+	assert_int_equal(lock_elsewhere(), 1);
+	assert_int_equal(state_probe(st), 0);
+	assert_int_equal(state_sift(st, knows_a, complain, &c), 0);
+	assert_int_equal(c.n, 1);
+	assert_string_equal(c.path, path_of("b.conf.bad"));
+	save("a", "2001:db8::1");
+	assert_int_equal(load_count(&c), 1);
+	assert_int_equal(c.n, 0);
+}
+
+static void test_probe(void **state)
+{
+	struct rlimit old, none = {50, 50};
+
+	(void)state;
+	assert_int_equal(state_probe(st), 0);
+	assert_false(exists("~.conf~"));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	none.rlim_max = old.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_int_equal(state_probe(st), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_false(exists("~.conf~"));
+}
+
 static void test_open(void **state)
 {
 	struct state *other = NULL;
@@ -511,12 +647,16 @@ int main(void)
 		TEST(test_two_steps),
 		TEST(test_many_addresses),
 		TEST(test_cut),
+		TEST(test_aside),
 		TEST(test_bad),
 		TEST(test_not_files),
 		TEST(test_leftovers),
 		TEST(test_full),
 		TEST(test_unwritable),
 		TEST(test_lock),
+		TEST(test_lock_removed),
+		TEST(test_directory_renewed),
+		TEST(test_probe),
 		TEST(test_open),
 		TEST(test_yields),
 	};

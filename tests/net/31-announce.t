@@ -1,5 +1,5 @@
 #!/bin/bash
-# 28-announce: announcements (N11, A07): when, how often, at what pace; and `probe`, by which another host's
+# 31-announce: announcements (N11, A07): when, how often, at what pace; and `probe`, by which another host's
 # address is found out before it is announced (RFC 4862 section 5.4, RFC 5227 section 2.1).
 
 # shellcheck disable=SC2317 # functions that wait_for and pass call

@@ -1,5 +1,5 @@
 #!/bin/bash
-# 29-move: a guest moves from one host to another, with `yield` and without (N12, A06, H74). Two hosts, one
+# 32-move: a guest moves from one host to another, with `yield` and without (N12, A06, H74). Two hosts, one
 # router; the guest has an interface to each host, and is where its address is. Its vif on the host that it
 # leaves stays up, as it does for a while when a guest is migrated: only the other's announcement tells.
 # GAP: how long the router cannot reach it, in ms, with a datagram every millisecond.
