@@ -15,7 +15,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "packet_closer.h"
 
 #define RECEIVE_BUFFER (4 * 1024 * 1024)
 
@@ -161,8 +162,13 @@ void packet_close(struct packet *p)
 	}
 	if (p->ring)
 		munmap(p->ring, RING_BYTES);
-	close(p->fd);
+	closer_close(p->fd);
 	free(p);
+}
+
+void packet_close_wait(void)
+{
+	closer_wait();
 }
 
 int packet_fd(const struct packet *p)
