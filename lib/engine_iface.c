@@ -254,13 +254,22 @@ static void iface_changed(struct engine *e, uint64_t now, struct iface *i, const
 		i->ready = false; /* so that everything is announced again */
 }
 
+/* Is it the interface that we knew by this index, and has been there all the while? */
+static bool link_same(const struct engine *e, const struct iface *i, const struct link *l)
+{
+	if (strcmp(i->name, l->name) != 0)
+		return false;
+	return !i->listening || e->sink->hears(e->sink->ctx, i);
+}
+
 void engine_link(struct engine *e, uint64_t now, const struct link *l, bool present)
 {
 	struct iface *i = iface_by_index(e, l->index), *named;
+	bool renamed = i && strcmp(i->name, l->name) != 0;
 
-	if (i && (!present || strcmp(i->name, l->name) != 0)) {
-		e->wants_sync |= present; /* renamed: its addresses are not told again */
-		iface_gone(e, now, i, !present);
+	if (i && (!present || !link_same(e, i, l))) {
+		e->wants_sync |= present && !e->syncing; /* its addresses are not told again */
+		iface_gone(e, now, i, !present || !renamed);
 		i = NULL;
 	}
 	if (!present)

@@ -176,6 +176,15 @@ int packet_fd(const struct packet *p)
 	return p->fd;
 }
 
+bool packet_is_bound(const struct packet *p)
+{
+	struct sockaddr_ll sll = {.sll_ifindex = -1};
+	socklen_t len = sizeof(sll);
+
+	/* of an interface that was unregistered the kernel says -1 */
+	return getsockname(p->fd, (struct sockaddr *)&sll, &len) == 0 && sll.sll_ifindex > 0;
+}
+
 static void in_prepare(void)
 {
 	for (size_t i = 0; i < PACKET_BATCH; i++) {

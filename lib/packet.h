@@ -47,6 +47,9 @@ int packet_open(uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *f
 void packet_close(struct packet *p);
 void packet_close_wait(void);
 int packet_fd(const struct packet *p);
+/* False once the interface has left (the namespace), for good: one that comes back needs another.
+ */
+bool packet_is_bound(const struct packet *p);
 
 /*
  * Reads one batch at most, without blocking, and calls `each` for every frame; the frame is

@@ -43,6 +43,7 @@ struct world {
 	} routes[MAX];
 	size_t nroutes;
 	unsigned listening;
+	const struct iface *unbound; /* whose listener hears no more */
 	struct prefix listed[LISTED_MAX]; /* as the filter in the kernel is told of them */
 	size_t nlisted;
 	unsigned pauses;
@@ -93,6 +94,13 @@ static bool on_listen(void *ctx, struct iface *i, bool on)
 	(void)i;
 	w->listening += on ? 1U : (unsigned)-1;
 	return on;
+}
+
+static bool on_hears(void *ctx, const struct iface *i)
+{
+	const struct world *w = ctx;
+
+	return i != w->unbound;
 }
 
 static const struct vif_policy *on_vif_policy(void *ctx, const char *name)
@@ -227,7 +235,7 @@ static struct world *world_new(const struct uplink_policy *p)
 
 	assert_non_null(w);
 	w->now = 1000;
-	w->sink = (struct sink){w, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
+	w->sink = (struct sink){w, on_send, on_route, on_listen, on_hears, on_vif_policy, on_kernel_answers,
 		on_listed, on_expect, on_pause, on_note};
 	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
 	w->e = engine_new(&daemon_codec, &w->sink, key);
@@ -586,7 +594,7 @@ static void test_routes_read_back(void **state)
 	(void)state;
 	assert_non_null(v);
 	v->now = 5;
-	v->sink = (struct sink){v, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
+	v->sink = (struct sink){v, on_send, on_route, on_listen, on_hears, on_vif_policy, on_kernel_answers,
 		on_listed, on_expect, on_pause, on_note};
 	v->policy = w->policy;
 	v->e = engine_new(&daemon_codec, &v->sink, key);
