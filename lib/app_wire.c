@@ -330,6 +330,9 @@ int wire_start(struct app *a)
 		return r;
 	ev_io_init(&w->nl_io, on_nl_readable, nl_fd(w->nl), EV_READ);
 	w->nl_io.data = a;
+	/* what has happened comes before what was asked after it: an answer to a question behind a
+	 * change of the uplink's MAC must not bear the old one */
+	ev_set_priority(&w->nl_io, EV_MAXPRI);
 	ev_io_start(w->loop, &w->nl_io);
 	app_settle(a);
 	return 0;
