@@ -106,6 +106,13 @@ static void on_link(void *ctx, const struct link *l, bool present)
 	engine_link(a->engine, app_now(), l, present);
 }
 
+static void on_family_up(void *ctx, uint32_t index)
+{
+	const struct app *a = ctx;
+
+	engine_family_up(a->engine, app_now(), index);
+}
+
 static void on_address(void *ctx, const struct hostaddr *h, bool present)
 {
 	const struct app *a = ctx;
@@ -293,6 +300,7 @@ int wire_open(struct app *a)
 		.sync_begin = on_sync_begin,
 		.sync_end = on_sync_end,
 		.link = on_link,
+		.family_up = on_family_up,
 		.address = on_address,
 		.route = on_kernel_route,
 		.pause = listen_pause};

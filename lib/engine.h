@@ -123,6 +123,8 @@ int engine_guest_part(
 void engine_sync_begin(struct engine *e);
 void engine_sync_end(struct engine *e, uint64_t now);
 void engine_link(struct engine *e, uint64_t now, const struct link *l, bool present);
+/* The family has been switched on for an interface: routes that the kernel refused are due. */
+void engine_family_up(struct engine *e, uint64_t now, uint32_t index);
 void engine_address(struct engine *e, uint64_t now, const struct hostaddr *a, bool present);
 void engine_route(struct engine *e, uint64_t now, const struct route *r, bool present);
 void engine_route_done(

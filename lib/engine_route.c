@@ -158,11 +158,11 @@ static enum reason entry_reason(const struct engine *e, const struct listed *en)
 		return e->codec->bad_target;
 	if (en->host || !g->uplink || (g->vif && g->vif->is_uplink) || covers_gateway(en))
 		return REASON_N10;
-	if (g->vif && (!e->synced || !g->vif->present || !g->vif->link.running))
+	if (g->vif && (!e->synced || !iface_runs(g->vif)))
 		return REASON_K04;
 	if (en->route == ROUTE_BLOCKED || en->route == ROUTE_FAILED)
 		return REASON_K09;
-	if (!g->uplink->present || !g->uplink->link.running)
+	if (!iface_runs(g->uplink))
 		return REASON_K11;
 	return REASON_ANSWERED;
 }

@@ -30,6 +30,13 @@ static void warn_uplink(const struct out *o, const struct iface *i)
 
 	if (!i->present)
 		warn(o, "uplink-absent", "uplink \"%s\" does not exist", i->name);
+	else if (!i->link.ethernet)
+		warn(o, "uplink-unfit", "uplink \"%s\" is no Ethernet interface", i->name);
+	else if (i->link.bridged)
+		warn(o, "uplink-unfit",
+			"uplink \"%s\" is a port of a bridge, which takes all that it receives: "
+			"name the bridge as the uplink",
+			i->name);
 	else if (!i->link.admin_up)
 		warn(o, "uplink-down", "uplink \"%s\" is down: ip link set %s up", i->name,
 			i->name);
@@ -56,7 +63,12 @@ static void warn_iface(void *ctx, struct iface *i)
 		warn_uplink(o, i);
 	if (i->deaf)
 		warn(o, "deaf", "cannot listen on \"%s\"; the log says why; tried again", i->name);
-	if (i->nguests && i->present && i->link.running && !i->link.noarp &&
+	if (i->nguests && i->present && i->link.bridged && !i->is_uplink)
+		warn(o, "vif-unfit",
+			"vif \"%s\" is a port of a bridge, which takes all that it receives: "
+			"ip link set %s nomaster",
+			i->name, i->name);
+	if (i->nguests && i->present && i->link.running && i->link.ethernet && !i->link.noarp &&
 		o->e->codec->linklocal && !has_linklocal(i))
 		warn(o, "K10",
 			"vif \"%s\" has no usable link-local address: the kernel cannot ask for "
