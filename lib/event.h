@@ -49,6 +49,7 @@ struct route {
 	uint8_t protocol;
 	uint8_t type;  /* RTN_UNICAST ... */
 	bool replaces; /* what else had its dst, table and metric is gone (NLM_F_REPLACE) */
+	bool again;    /* of a change that is asked for: the second try */
 };
 
 #endif

@@ -7,17 +7,14 @@ import os
 import subprocess
 import time
 
-import frames
-from moments import LIMIT_MS, PATIENCE, Announced, Answer, Bench, Ear, Route, finish, index_of, says, tap
+from moments import LIMIT_MS, PATIENCE, Announced, Answer, Bench, Ear, Route, controls, finish, index_of, says, tap, told_by
 
 UPLINK, OTHER, SPARE, VIF = "02:00:00:00:00:03", "02:00:00:00:00:13", "02:00:00:00:00:33", "fe:ff:ff:ff:ff:ff"
 GUEST, GUEST_MAC = ("2800:110:2::34", "192.0.2.34"), "00:16:3e:00:00:01"
 MARKER = {"2800:110:2::34": "2800:110:2::36", "192.0.2.34": "192.0.2.36"}
 HOST = ("2800:110:2::3", "192.0.2.3")
 ROUTER = ("2800:110:2::1", "192.0.2.1")
-CTL = frames.CTL
-CTLS = (CTL, [w.replace("ndproxy", "arpproxy") for w in CTL])
-CTLS = [[c[0], "-s", c[1], "-d", c[2]] for c in CTLS]
+CTLS = controls()
 
 EARS = (Ear("router"), Ear("switch", "dom0"), Ear("guest1"))
 
@@ -174,6 +171,24 @@ def batches(b):
     tap(["a daemon is deaf"] if any(says(c, "deaf") for c in CTLS) else [], "and nobody misses it")
 
 
+def flapping(b):
+    """A hundred times down and up, two vifs in turn, with syncs in the middle of it."""
+    times = []
+    for order in ("vif11.0", "vif12.0"), ("vif12.0", "vif11.0"), ("vif11.0", "vif12.0"):
+        steps = ["dom0: link set %s %s" % (vif, how) for _ in range(100) for vif in order for how in ("down", "up")]
+        times.append(b.measure(steps, answered() + routed() + guest_answered()))
+    b.judge("two vifs go down and up, a hundred times", times)
+
+
+def route_is_there(b):
+    """The vif has gone down and up before that is read, and somebody has made the route (as a sync would have)."""
+    made = ["dom0: route add 2800:110:2::34 dev vif11.0 proto 168 metric 1024",
+            "dom0: route add 192.0.2.34 dev vif11.0 proto 168 metric 1024"]
+    times = [b.measure([b.stop, "dom0: link set vif11.0 down", "dom0: link set vif11.0 up", *made, b.go_on],
+                       answered() + routed()) for _ in range(3)]
+    b.judge("a vif down and up, with the route there already", times)
+
+
 def stale_mac(b):
     """What has happened comes first, then what was asked after it: no answer bears the old MAC."""
     asked = answered(OTHER)
@@ -218,6 +233,35 @@ def many(b):
         subprocess.run([*c, "-b", "-"], input=lines, text=True, check=True, stdout=subprocess.DEVNULL)
 
 
+def reused(b):
+    """A vif's name is another guest's now: what the earlier one had there has gone with its first `add`."""
+    was, now = ("2800:110:2::40", "192.0.2.40"), ("2800:110:2::41", "192.0.2.41")
+    make = ["dom0: link add name vif30.0 type veth peer name peer30", "dom0: link set peer30 up",
+            "dom0: link set vif30.0 up"]
+
+    def add(guest, addresses):
+        return [lambda: [subprocess.run([*c, "add", a, "vif", "vif30.0", "guest", guest], check=True,
+                                        stdout=subprocess.DEVNULL) for c, a in zip(CTLS, addresses)]]
+
+    def here(addresses):
+        return [Answer("router", a, UPLINK) for a in addresses] + [
+            Route(a, "vif30.0", s) for a, s in zip(addresses, HOST)]
+
+    def gone(addresses):
+        return [Answer("router", a, None, marker=m) for a, m in zip(addresses, MARKER.values())] + [
+            Route(a, None) for a in addresses]
+
+    b.judge("a guest on vif30.0", [b.measure([*make, *add("was", was)], here(was))])
+    b.judge("its vif has gone", [b.measure(["dom0: link del vif30.0"], gone(was))])
+    b.judge("a vif of that name: it is back", [b.measure(make, here(was))])
+    b.run(["dom0: link del vif30.0", *make])
+    b.judge("another guest is added there: the earlier one has gone", [b.measure(add("now", now), here(now) + gone(was))])
+    tap([] if all(not told_by(c, "list", "guest", "was") for c in CTLS) else ["list has it"], "and is not listed")
+    for c in CTLS:
+        subprocess.run([*c, "del", "vif", "vif30.0"], check=True, stdout=subprocess.DEVNULL)
+    b.run(["dom0: link del vif30.0"])
+
+
 # --- at rest ---
 
 def at_rest(b):
@@ -252,9 +296,12 @@ def main():
            "dom0: addr add 192.0.2.33/24 dev spare0", "dom0: link set spare0 up"])
     b.judge("vif absent at start", [b.measure(VIF_MADE, routed((None, None)))])
     b.judge("uplink absent at start", [b.measure(UPLINK_MADE, uplink_right() + guest_answered())])
-    parts = {"alone": (uplink, vif, at_rest), "at once": (batches, stale_mac, many)}
-    for part in parts[os.environ["LAB_PART"]]:
-        part(b)
+    parts = {"alone": (uplink, vif, at_rest), "at once": (batches, route_is_there, flapping, stale_mac, reused, many)}
+    try:
+        for part in parts[os.environ["LAB_PART"]]:
+            part(b)
+    finally:
+        b.go_on()
     finish(b)
 
 

@@ -396,10 +396,23 @@ class Bench:
         tap([], title)
 
 
+def controls():
+    """The control commands of both daemons, ndproxyctl's arguments being ours."""
+    return [[c[0], "-s", c[1], "-d", c[2]]
+            for c in (frames.CTL, [w.replace("ndproxy", "arpproxy") for w in frames.CTL])]
+
+
+def told_by(ctl, *words):
+    return json.loads(subprocess.run([*ctl, "-j", *words], check=True, stdout=subprocess.PIPE).stdout)
+
+
+def stats_of(ctl):
+    return told_by(ctl, "stats")
+
+
 def says(ctl, code):
     """Is there a warning of this code in the status of the daemon that this command controls?"""
-    status = json.loads(subprocess.run([*ctl, "-j", "status"], check=True, stdout=subprocess.PIPE).stdout)
-    return any(w["code"] == code for w in status["warnings"])
+    return any(w["code"] == code for w in told_by(ctl, "status")["warnings"])
 
 
 def finish(bench):

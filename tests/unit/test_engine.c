@@ -703,6 +703,7 @@ static void test_routes_foreign(void **state)
 	engine_route(w->e, w->now, &foreign, false);
 	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
 	w->nroutes = 0;
+	ours.again = true; /* what is there is none of ours */
 	engine_route_done(w->e, w->now, true, &ours, -EEXIST, "");
 	engine_tick(w->e, engine_next(w->e));
 	assert_true(engine_wants_sync(w->e));
@@ -1359,6 +1360,34 @@ static void test_no_ethernet(void **state)
 	world_free(w);
 }
 
+/* A route of ours that we have lost sight of makes room for itself; of another's the kernel is
+ * asked, a second later at most, however many there were before. */
+static void test_route_exists(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct prefix p = P("2800:110:2::34");
+	const struct listed *en = table_find(engine_table(w->e), &p);
+	struct route r = w->routes[0].r;
+
+	(void)state;
+	assert_true(prefix_equal(&r.dst, &p));
+	for (unsigned n = 0; n < 5; n++) {
+		w->nroutes = 0;
+		engine_route_done(w->e, w->now, true, &r, -EEXIST, "");
+		assert_int_equal(en->silent, REASON_ANSWERED);
+		assert_int_equal(w->nroutes, 2);
+		assert_true(!w->routes[0].add && w->routes[1].add);
+		assert_true(prefix_equal(&w->routes[1].r.dst, &p) && w->routes[1].r.oif == r.oif);
+		engine_route_done(w->e, w->now, false, &w->routes[0].r, -ESRCH, "");
+		engine_route_done(w->e, w->now, true, &w->routes[1].r, -EEXIST, "");
+		assert_int_equal(en->silent, REASON_K09);
+		assert_true(engine_next(w->e) <= w->now + 1000);
+		kernel(w);
+		assert_int_equal(en->silent, REASON_ANSWERED);
+	}
+	world_free(w);
+}
+
 /* disable_ipv6: the kernel takes the route and refuses another; when it would not, it says so. */
 static void test_family_up(void **state)
 {
@@ -1443,6 +1472,7 @@ int main(void)
 		cmocka_unit_test(test_away_unseen),
 		cmocka_unit_test(test_bridged),
 		cmocka_unit_test(test_no_ethernet),
+		cmocka_unit_test(test_route_exists),
 		cmocka_unit_test(test_family_up),
 		cmocka_unit_test(test_resync),
 		cmocka_unit_test(test_source_address),
