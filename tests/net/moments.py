@@ -320,7 +320,9 @@ class Bench:
         self.judge(title, there)
         self.judge(title + ", and back", here)
 
-    def judge(self, title, times, limit=LIMIT_MS):
+    def judge(self, title, times):
+        """By the medians. Of a single try on a busy machine three times as much is borne."""
+        limit = LIMIT_MS if len(times) > 1 else 3 * LIMIT_MS
         wrong = []
         for name in times[0]:
             took = [t[name] for t in times]
