@@ -24,7 +24,7 @@ has bridge && KINDS+=" bridge"
 has vlan id 7 && KINDS+=" vlan"
 has bond mode active-backup && KINDS+=" bond"
 {
-	printf 'uplink "%s" { }\n' low1 tun9
+	printf 'uplink "%s" { }\n' low1 tap9
 	for n in 1 2 3 4 5; do
 		lab_node "r$n"
 		lab_node "g$n"
@@ -36,18 +36,4 @@ sed -E 's/2001:db8:([0-9])::/198.18.\1./' "$LAB_CONF" | arp daemon_conf
 pass "both daemons start, with no uplink there is" both daemon_start || bail "no daemon"
 export KINDS NDPROXYD=$LAB_DAEMON ARPPROXYD=${LAB_DAEMONS[arpproxyd]}
 frames uplinks.py
-
-# frames without an Ethernet header are none of ours
-unfit() {
-	ctl -j status | json '[w["text"] for w in d["warnings"] if w["code"] == "uplink-unfit"]' | grep -q tun9
-}
-if ip -n dom0 tuntap add dev tun9 mode tun 2>"$LAB_OUT"; then
-	ip -n dom0 link set tun9 up
-	pass "an uplink that is not Ethernet: status says so" wait_for unfit
-	pass "and so it does for IPv4" arp wait_for unfit
-	is "$(ctl -j stats | json 'd["uplink"]["tun9"]["received"]')" 0 "nothing is heard on it"
-	ip -n dom0 tuntap del dev tun9 mode tun
-else
-	skip "an uplink that is not Ethernet" "no TUN: $(<"$LAB_OUT")"
-fi
 done_testing

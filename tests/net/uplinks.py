@@ -6,11 +6,15 @@
 Uplink N is wanN, its router rN (2001:db8:N::1, 198.18.N.1), its guest gN (::34, .34) behind vifN.0; what is below it
 in Dom0 is lowN. The host is ::3, .3.
 """
+import fcntl
 import os
+import struct
 import subprocess
 
-from moments import Announced, Answer, Bench, Ear, Route, SLOW, controls, finish, stats_of, tap
+from moments import Announced, Answer, Bench, Ear, Route, SLOW, controls, finish, stats_of, tap, told_by
 
+TUNSETIFF, TUNSETLINK, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x400454CD, 0x2, 0x1000
+ARPHRD_ETHER, ARPHRD_NONE = 1, 0xFFFE
 VIF = "fe:ff:ff:ff:ff:ff"
 KINDS = os.environ["KINDS"].split()
 
@@ -85,7 +89,8 @@ ALL = [
         "r%(n)d: link add name trunk type veth peer name low%(n)d netns dom0", "r%(n)d: link set trunk up", LOW_UP,
         "r%(n)d: link add name eth0 link trunk address %(router_mac)s type vlan id 7"],
            ["dom0: link add name wan%(n)d link low%(n)d address %(mac)s type vlan id 7"],
-           ["r%(n)d: link set trunk down"], ["r%(n)d: link set trunk up"]),
+           ["r%(n)d: link set trunk down"],
+           ["r%(n)d: link set trunk up", "r%(n)d: addr replace 2001:db8:%(n)d::1/64 dev eth0 nodad"]),
     Uplink(5, "bond", [
         "r%(n)d: link add name eth0 address %(router_mac)s type bridge forward_delay 0",
         "r%(n)d: link add name a type veth peer name low%(n)da netns dom0",
@@ -132,6 +137,31 @@ def bond_fails_over(b, u):
                      u.answered() + u.announced(), ["r5: link set a up"], u.answered())
 
 
+def type_changes(b):
+    """A TAP that is no Ethernet for a while: its frames have no header that could be read."""
+    title = "an uplink that is not Ethernet for a while"
+    try:
+        tap9 = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(tap9, TUNSETIFF, struct.pack("16sH22x", b"tap9", IFF_TAP | IFF_NO_PI))
+    except OSError as e:
+        tap([], "%s # SKIP no TAP: %s" % (title, e))
+        return
+
+    def unfit():
+        return ["uplink \"tap9\" is no" in w["text"] for c in controls() for w in told_by(c, "status")["warnings"]
+                if w["code"] == "uplink-unfit"]
+
+    wrong = []
+    for kind, want in ((ARPHRD_ETHER, []), (ARPHRD_NONE, [True, True]), (ARPHRD_ETHER, [])):
+        b.run(["dom0: link set tap9 down"])
+        fcntl.ioctl(tap9, TUNSETLINK, kind)
+        b.run(["dom0: link set tap9 up"])
+        if not b.meets(lambda want=want: unfit() == want):
+            wrong.append("of kind %d: the warnings are %s" % (kind, unfit()))
+    os.close(tap9)
+    tap(wrong, title)
+
+
 def main():
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     uplinks = [u for u in ALL if u.kind in KINDS]
@@ -151,6 +181,7 @@ def main():
     for u in ALL:
         if u not in uplinks:
             tap([], "%s # SKIP this kernel has none" % u.kind)
+    type_changes(b)
     counted = [stats_of(c)["uplink"]["low1"]["answered"] for c in controls()]
     tap([] if counted == [0, 0] else ["it counts %s answers" % counted],
         "what is below an uplink, and is an uplink too, answers for its own guests alone")
