@@ -108,6 +108,12 @@ def uplink(b):
 def vif(b):
     b.there_and_back("vif down", ["dom0: link set vif11.0 down"], silent() + unrouted(),
                      ["dom0: link set vif11.0 up"], vif_right())
+    silent_loss = "net.ipv6.route.skip_notify_on_dev_down"
+    if os.access("/proc/sys/" + silent_loss.replace(".", "/"), os.W_OK):  # not in a user namespace
+        b.run([sysctl(silent_loss + "=1")])
+        b.there_and_back("vif down, and the kernel says nothing of its routes", ["dom0: link set vif11.0 down"],
+                         silent() + unrouted(), ["dom0: link set vif11.0 up"], vif_right())
+        b.run([sysctl(silent_loss + "=0")])
     b.there_and_back("vif without carrier", ["guest1: link set eth0 down"], silent() + routed(),
                      ["guest1: link set eth0 up"], vif_right())
     b.there_and_back("vif renamed", ["dom0: link set vif11.0 name away1"], silent() + unrouted(),
