@@ -107,7 +107,7 @@ ALL = [
 def come_and_go(b, u, others):
     """The others are answered all the while."""
     going_on = [c for o in others for c in o.right()]
-    b.judge("%s: made" % u.kind, [b.measure([*u.make, *u.up()], u.right() + u.announced() + going_on)])
+    b.single("%s: made" % u.kind, b.measure([*u.make, *u.up()], u.right() + u.announced() + going_on))
     wrong = u.ping()
     tap(wrong, "%s: router and guest reach each other" % u.kind)
     down = ["dom0: link set wan%d down" % u.n]
