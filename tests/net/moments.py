@@ -349,23 +349,26 @@ class Bench:
         """What cannot be repeated: no more than that it does not wait for a timer (of a second, or of five)."""
         self.judge(title, [times], 9 * LIMIT_MS)
 
-    def silences(self, step, answers, seconds):
-        """{name: milliseconds}, the longest between two answers of each kind to one who asks all the while: during
-        this step, and some time after it."""
-        node, line = step.split(": ", 1)
+    def silences(self, commands, answers):
+        """{name: milliseconds}, the longest between two answers of each kind to one who asks all the while: from the
+        start of these commands, each a list and its stdin, to their end and a little more."""
         longest = {a.name: 0 for a in answers}
         last = dict.fromkeys(longest, time.monotonic())
-        until = None
-        with subprocess.Popen(["ip", "-n", node, *line.split()]) as p:
-            while until is None or time.monotonic() < until:
-                if until is None and p.poll() is not None:
-                    until = time.monotonic() + seconds
-                for a in answers:
-                    a.ask(self.ears)
-                heard = [a.name for a in self.look(answers, ASK_EVERY)]
-                for name, at in last.items():
-                    longest[name] = max(longest[name], time.monotonic() - at)
-                last.update(dict.fromkeys(heard, time.monotonic()))
+        running, until = [], None
+        for command, text in commands:
+            p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+            p.stdin.write(text)
+            p.stdin.close()
+            running.append(p)
+        while until is None or time.monotonic() < until:
+            if until is None and all(p.poll() is not None for p in running):
+                until = time.monotonic() + 0.3
+            for a in answers:
+                a.ask(self.ears)
+            heard = [a.name for a in self.look(answers, ASK_EVERY)]
+            for name, at in last.items():
+                longest[name] = max(longest[name], time.monotonic() - at)
+            last.update(dict.fromkeys(heard, time.monotonic()))
         return {name: s * 1000 for name, s in longest.items()}
 
     def meets(self, condition, seconds=PATIENCE):
