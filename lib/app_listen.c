@@ -133,6 +133,7 @@ static void listener_close(struct app *a, struct iface *i)
 	if (l->dirty)
 		LIST_REMOVE(l, next_dirty);
 	ev_io_stop(a->wiring->loop, &l->io);
+	epoll_ctl(a->wiring->hearing, EPOLL_CTL_DEL, packet_fd(l->packet), NULL);
 	packet_close(l->packet);
 	free(l);
 }
@@ -167,7 +168,6 @@ static int listener_open(struct app *a, struct iface *i)
 		return r;
 	}
 	i->listener = l;
-	/* closing the descriptor takes it out again */
 	epoll_ctl(a->wiring->hearing, EPOLL_CTL_ADD, packet_fd(l->packet),
 		&(struct epoll_event){.events = EPOLLIN, .data.ptr = l});
 	ev_io_init(&l->io, on_readable, packet_fd(l->packet), EV_READ);
@@ -191,6 +191,14 @@ int listen_set(void *ctx, struct iface *i, bool on)
 	else if (r == 0)
 		log_debug("listening on %s", i->name);
 	return r;
+}
+
+bool listen_hears(void *ctx, const struct iface *i)
+{
+	const struct listener *l = i->listener;
+
+	(void)ctx;
+	return l && packet_is_bound(l->packet);
 }
 
 void listen_send(void *ctx, struct iface *i, const struct msg *m)
@@ -308,4 +316,5 @@ static void close_each(void *ctx, struct iface *i)
 void listen_close_all(struct app *a)
 {
 	engine_ifaces(a->engine, close_each, a);
+	packet_close_wait();
 }

@@ -107,6 +107,13 @@ static void on_link(void *ctx, const struct link *l, bool present)
 	engine_link(a->engine, app_now(), l, present);
 }
 
+static void on_family_up(void *ctx, uint32_t index)
+{
+	const struct app *a = ctx;
+
+	engine_family_up(a->engine, app_now(), index);
+}
+
 static void on_address(void *ctx, const struct hostaddr *h, bool present)
 {
 	const struct app *a = ctx;
@@ -303,12 +310,13 @@ int wire_open(struct app *a)
 		.sync_begin = on_sync_begin,
 		.sync_end = on_sync_end,
 		.link = on_link,
+		.family_up = on_family_up,
 		.address = on_address,
 		.route = on_kernel_route,
 		.pause = listen_pause};
 	uint8_t key[16];
 
-	w->sink = (struct sink){a, listen_send, on_route, listen_set, on_vif_policy,
+	w->sink = (struct sink){a, listen_send, on_route, listen_set, listen_hears, on_vif_policy,
 		listen_kernel_answers, on_listed, on_expect, listen_pause, on_note};
 	w->limit = (struct log_limit){
 		.what = "warnings about frames and routes", .burst = 10, .seconds = 10};
@@ -342,6 +350,9 @@ int wire_start(struct app *a)
 		return r;
 	ev_io_init(&w->nl_io, on_nl_readable, nl_fd(w->nl), EV_READ);
 	w->nl_io.data = a;
+	/* what has happened comes before what was asked after it: an answer to a question behind a
+	 * change of the uplink's MAC must not bear the old one */
+	ev_set_priority(&w->nl_io, EV_MAXPRI);
 	ev_io_start(w->loop, &w->nl_io);
 	app_settle(a);
 	return 0;

@@ -68,6 +68,9 @@ struct sink {
 	/* Open (or close) a listener on an interface that is there. 0 or -errno: not open; asked
 	 * again later. */
 	int (*listen)(void *ctx, struct iface *i, bool on);
+	/* Does the listener still hear? Not where the interface has been away meanwhile, be it the
+	 * same or another of its index. */
+	bool (*hears)(void *ctx, const struct iface *i);
 	/* The settings of an interface as a vif: valid until the next configuration. */
 	const struct vif_policy *(*vif_policy)(void *ctx, const char *name);
 	/* Does the kernel itself answer on this vif for an address of the host (here: of this vif)?
@@ -122,6 +125,8 @@ int engine_guest_part(
 void engine_sync_begin(struct engine *e);
 void engine_sync_end(struct engine *e, uint64_t now);
 void engine_link(struct engine *e, uint64_t now, const struct link *l, bool present);
+/* The family has been switched on for an interface: routes that the kernel refused are due. */
+void engine_family_up(struct engine *e, uint64_t now, uint32_t index);
 void engine_address(struct engine *e, uint64_t now, const struct hostaddr *a, bool present);
 void engine_route(struct engine *e, uint64_t now, const struct route *r, bool present);
 void engine_route_done(

@@ -122,10 +122,23 @@ void engine_ifaces(const struct engine *e, void (*each)(void *ctx, struct iface 
 	twalk_r(e->by_name, walk_node, &w);
 }
 
+/* Can frames of ours be heard and sent there at all? */
+static bool link_speaks(const struct link *l)
+{
+	return l->ethernet && !l->bridged;
+}
+
+bool iface_runs(const struct iface *i)
+{
+	return i->present && i->link.running && !i->link.bridged &&
+	       (i->link.ethernet || !i->is_uplink);
+}
+
 /* A vif that knows no neighbour discovery (venet0) has routes and no listener. */
 void iface_listen(struct engine *e, struct iface *i)
 {
-	bool want = i->present && (i->is_uplink || (i->nguests && !i->link.noarp));
+	bool want = i->present && link_speaks(&i->link) &&
+		    (i->is_uplink || (i->nguests && !i->link.noarp));
 
 	if (want == i->listening && !i->deaf && (!want || i->is_uplink == i->listening_as_uplink))
 		return;
@@ -248,20 +261,30 @@ static void iface_changed(struct engine *e, uint64_t now, struct iface *i, const
 		LIST_FOREACH (g, &i->guests, of_vif)
 			GUEST_FOREACH_ENTRY (en, g)
 				route_lost(e, en);
-	if (old.admin_up != l->admin_up || old.running != l->running || old.mtu != l->mtu)
+	if (old.admin_up != l->admin_up || old.running != l->running || old.mtu != l->mtu ||
+		old.bridged != l->bridged)
 		vif_evaluate(e, now, i);
 
-	if (i->is_uplink && memcmp(old.mac, l->mac, MAC_LEN) != 0)
-		i->ready = false; /* so that everything is announced again */
+	if (i->is_uplink && (l->notify_peers || memcmp(old.mac, l->mac, MAC_LEN) != 0))
+		i->ready = false; /* so that everything is announced again (N11) */
+}
+
+/* Is it the interface that we knew by this index, and has been there all the while? */
+static bool link_same(const struct engine *e, const struct iface *i, const struct link *l)
+{
+	if (strcmp(i->name, l->name) != 0)
+		return false;
+	return !i->listening || e->sink->hears(e->sink->ctx, i);
 }
 
 void engine_link(struct engine *e, uint64_t now, const struct link *l, bool present)
 {
 	struct iface *i = iface_by_index(e, l->index), *named;
+	bool renamed = i && strcmp(i->name, l->name) != 0;
 
-	if (i && (!present || strcmp(i->name, l->name) != 0)) {
-		e->wants_sync |= present; /* renamed: its addresses are not told again */
-		iface_gone(e, now, i, !present);
+	if (i && (!present || !link_same(e, i, l))) {
+		e->wants_sync |= present && !e->syncing; /* its addresses are not told again */
+		iface_gone(e, now, i, !present || !renamed);
 		i = NULL;
 	}
 	if (!present)
@@ -286,6 +309,14 @@ void engine_link(struct engine *e, uint64_t now, const struct link *l, bool pres
 		iface_learn(e);
 		entry_evaluate_all(e, now);
 	}
+}
+
+void engine_family_up(struct engine *e, uint64_t now, uint32_t index)
+{
+	struct iface *i = iface_by_index(e, index);
+
+	if (i)
+		vif_evaluate(e, now, i);
 }
 
 struct sweep {

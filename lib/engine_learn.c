@@ -214,9 +214,8 @@ bool iface_learn(struct engine *e)
 
 		learn_networks(e, i);
 		changed |= learn_gateways(e, i);
-		ready = i->present && i->link.running &&
-			(i->uplink.source == SOURCE_TARGET ||
-				iface_source(e, i, &addr_any, &addr_any, &any));
+		ready = iface_runs(i) && (i->uplink.source == SOURCE_TARGET ||
+						 iface_source(e, i, &addr_any, &addr_any, &any));
 		if (ready && !i->ready) {
 			i->ready = true;
 			announce_uplink(e, i);

@@ -90,8 +90,9 @@ struct iface *iface_get(struct engine *e, const char *name); /* finds or makes *
 struct iface *iface_by_index(const struct engine *e, uint32_t index);
 void iface_release(struct engine *e, struct iface *i); /* frees it where nothing needs it */
 void iface_free_all(struct engine *e);
-void iface_listen(struct engine *e, struct iface *i);        /* opens or closes as it should be */
-void source_refresh(struct engine *e);                       /* e->source_usable */
+void iface_listen(struct engine *e, struct iface *i); /* opens or closes as it should be */
+bool iface_runs(const struct iface *i); /* present, up, and good for what it is: uplink or vif */
+void source_refresh(struct engine *e);  /* e->source_usable */
 bool iface_has(const struct iface *i, const struct addr *a); /* is it an address of its own? */
 bool iface_is_own_mac(const struct engine *e, const struct iface *i, const uint8_t mac[MAC_LEN]);
 void iface_mark(struct engine *e); /* before a sync, iface_sweep() after it */

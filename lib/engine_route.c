@@ -184,7 +184,7 @@ static enum reason place_reason(const struct engine *e, const struct listed *en)
 		return e->codec->bad_target;
 	if (en->host || !g->uplink || (g->vif && g->vif->is_uplink) || covers_gateway(en))
 		return REASON_N10;
-	if (g->vif && (!e->synced || !g->vif->present || !g->vif->link.running))
+	if (g->vif && (!e->synced || !iface_runs(g->vif)))
 		return REASON_K04;
 	return REASON_ANSWERED;
 }
@@ -205,7 +205,7 @@ static enum reason entry_reason(const struct engine *e, const struct listed *en)
 		return en->hold == HOLD_PROBING ? REASON_N11 : e->codec->conflict;
 	if (en->route == ROUTE_BLOCKED || en->route == ROUTE_FAILED)
 		return REASON_K09;
-	if (!g->uplink->present || !g->uplink->link.running)
+	if (!iface_runs(g->uplink))
 		return REASON_K11;
 	return REASON_ANSWERED;
 }
@@ -291,6 +291,29 @@ void entry_evaluate_all(struct engine *e, uint64_t now)
 		guest_evaluate(e, now, g);
 }
 
+/*
+ * A link's events are read after the fact: it may have gone down and up again, and a sync or the
+ * first of two "up" have had the route made, before the "down" is read that takes it from us. So
+ * what is there already may be our own, which nobody else has: it makes room for itself.
+ */
+static void route_renew(const struct engine *e, struct route *r)
+{
+	r->again = true;
+	e->sink->route(e->sink->ctx, false, r);
+	e->sink->route(e->sink->ctx, true, r);
+}
+
+/* There is a route that we have not heard of yet: once a second at most, however many there are. */
+static void exist_sync(struct engine *e, uint64_t now)
+{
+	if (now < e->exist_sync_at) {
+		request_sync(e, e->exist_sync_at);
+		return;
+	}
+	request_sync(e, now);
+	e->exist_sync_at = now + EXIST_SYNC_MS;
+}
+
 void engine_route_done(
 	struct engine *e, uint64_t now, bool add, const struct route *r, int err, const char *text)
 {
@@ -313,13 +336,15 @@ void engine_route_done(
 	ours = route_installed(e, en);
 	if (en->route_stale || r->table != ours.table || !route_same(r, &ours))
 		return; /* of an earlier wish; the answer to the last one counts */
+	if (err == -EEXIST && !r->again) {
+		route_renew(e, &ours);
+		return;
+	}
 	route_set(e, en, ROUTE_FAILED);
 	e->refused = err;
 	e->retry_at = now + RETRY_MS;
-	if (err == -EEXIST) { /* a route that we have not heard of yet */
-		request_sync(e, now > e->exist_sync_at ? now : e->exist_sync_at);
-		e->exist_sync_at =
-			(now > e->exist_sync_at ? now : e->exist_sync_at) + EXIST_SYNC_MS;
+	if (err == -EEXIST) {
+		exist_sync(e, now);
 	} else if (err != -ENETDOWN && err != -ENODEV) {
 		/* the two others: an event is on its way, or the next try will do */
 		engine_note(e, true, true, "cannot add the route to %s: %s%s%s",

@@ -39,6 +39,15 @@ static void warn_uplink(const struct out *o, const struct iface *i)
 			"uplink \"%s\" does not exist: make it, or correct its name in the "
 			"configuration (ip link shows the names) and %s reload",
 			i->name, o->e->codec->ctl);
+	else if (!i->link.ethernet)
+		warn(o, "uplink-unfit",
+			"uplink \"%s\" is no Ethernet interface: name another in the configuration",
+			i->name);
+	else if (i->link.bridged)
+		warn(o, "uplink-unfit",
+			"uplink \"%s\" is a port of a bridge, which takes all that it receives: "
+			"name the bridge as the uplink",
+			i->name);
 	else if (!i->link.admin_up)
 		warn(o, "uplink-down", "uplink \"%s\" is down: ip link set %s up", i->name,
 			i->name);
@@ -105,7 +114,12 @@ static void warn_iface(void *ctx, struct iface *i)
 			"more questions on \"%s\" than can be answered, last %llu s ago: the rest "
 			"was dropped in the kernel; who floods? tcpdump -ni %s",
 			i->name, seconds(o, i->overload_at), i->name);
-	if (i->nguests && i->present && i->link.running && !i->link.noarp &&
+	if (i->nguests && i->present && i->link.bridged && !i->is_uplink)
+		warn(o, "vif-unfit",
+			"vif \"%s\" is a port of a bridge, which takes all that it receives: "
+			"ip link set %s nomaster",
+			i->name, i->name);
+	if (i->nguests && i->present && i->link.running && i->link.ethernet && !i->link.noarp &&
 		o->e->codec->linklocal && !has_linklocal(i))
 		warn(o, "K10",
 			"vif \"%s\" has no usable link-local address: the kernel cannot ask for "

@@ -20,7 +20,12 @@ struct link {
 	bool admin_up;  /* IFF_UP: the kernel keeps routes through it */
 	bool running;   /* IFF_UP and IFF_LOWER_UP: frames pass */
 	bool noarp;     /* IFF_NOARP: no neighbour discovery on it (venet0) */
+	bool ethernet;  /* its frames have Ethernet's header */
+	bool bridged;   /* a port of a bridge, which takes all that it receives */
 	uint32_t mtu;
+	/* Of this event: those who hear us are others than before (a bond has another active port,
+	 * the host runs on another machine), so they must be told where everybody is. */
+	bool notify_peers;
 };
 
 struct hostaddr {
@@ -44,6 +49,7 @@ struct route {
 	uint8_t protocol;
 	uint8_t type;  /* RTN_UNICAST ... */
 	bool replaces; /* what else had its dst, table and metric is gone (NLM_F_REPLACE) */
+	bool again;    /* of a change that is asked for: the second try */
 };
 
 #endif

@@ -72,8 +72,9 @@ int nl_open(int family, uint32_t table, uint8_t protocol, const struct nl_handle
 	struct nl **ret)
 {
 	unsigned groups =
-		RTMGRP_LINK | (family == AF_INET ? RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE
-						 : RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE);
+		RTMGRP_LINK |
+		(family == AF_INET ? RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE
+				   : RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE | RTMGRP_IPV6_IFINFO);
 	struct nl *n = calloc(1, sizeof(*n));
 	int err;
 
@@ -142,6 +143,8 @@ static void message_handle(struct nl *n, const struct nlmsghdr *h)
 	case RTM_DELLINK:
 		if (nl_parse_link(h, &link))
 			n->handler.link(n->handler.ctx, &link, h->nlmsg_type == RTM_NEWLINK);
+		else if (nl_parse_family_up(h, n->family, &index))
+			n->handler.family_up(n->handler.ctx, index);
 		break;
 	case RTM_NEWADDR:
 	case RTM_DELADDR:

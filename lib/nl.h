@@ -24,6 +24,9 @@ struct nl_handler {
 	void (*sync_begin)(void *ctx);
 	void (*sync_end)(void *ctx);
 	void (*link)(void *ctx, const struct link *l, bool present);
+	/* The family has been switched on for an interface (disable_ipv6, an MTU that had been
+	 * too small), which is told after its link, and on other occasions too. */
+	void (*family_up)(void *ctx, uint32_t index);
 	void (*address)(void *ctx, const struct hostaddr *a, bool present);
 	/* routes of the main table and of `table` (nl_open) that are unicast or refuse (blackhole,
 	 * unreachable, prohibit: oif 0), except the kernel's local table, source-specific ones and

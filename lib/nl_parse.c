@@ -4,6 +4,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
+#include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -54,6 +55,36 @@ static bool attr_u32(const struct nlattr *a, uint32_t *ret)
 	return true;
 }
 
+static bool attr_is(const struct nlattr *a, const char *text)
+{
+	return mnl_attr_validate(a, MNL_TYPE_NUL_STRING) == 0 &&
+	       strcmp(mnl_attr_get_str(a), text) == 0;
+}
+
+/* IFLA_LINKINFO. The ports of other masters (bond, vrf) are heard as any interface is. */
+static bool linkinfo_bridged(const struct nlattr *info)
+{
+	const struct nlattr *attr;
+	bool bridged = false;
+
+	mnl_attr_for_each_nested(attr, info)
+	{
+		if (mnl_attr_get_type(attr) == IFLA_INFO_SLAVE_KIND)
+			bridged = attr_is(attr, "bridge") || attr_is(attr, "openvswitch");
+	}
+	return bridged;
+}
+
+/* IFLA_EVENT: the kernel's own reasons to tell everybody anew where its addresses are. */
+static bool event_notifies_peers(const struct nlattr *a)
+{
+	uint32_t event;
+
+	return attr_u32(a, &event) &&
+	       (event == IFLA_EVENT_BONDING_FAILOVER || event == IFLA_EVENT_NOTIFY_PEERS ||
+		       event == IFLA_EVENT_IGMP_RESEND);
+}
+
 bool nl_parse_link(const struct nlmsghdr *h, struct link *ret)
 {
 	const struct ifinfomsg *ifi = message_head(h, sizeof(*ifi));
@@ -66,6 +97,7 @@ bool nl_parse_link(const struct nlmsghdr *h, struct link *ret)
 	l.admin_up = ifi->ifi_flags & IFF_UP;
 	l.running = l.admin_up && (ifi->ifi_flags & IFF_LOWER_UP);
 	l.noarp = ifi->ifi_flags & IFF_NOARP;
+	l.ethernet = ifi->ifi_type == ARPHRD_ETHER;
 	attr_for_each(h, sizeof(*ifi))
 	{
 		size_t len = mnl_attr_get_payload_len(attr);
@@ -81,11 +113,24 @@ bool nl_parse_link(const struct nlmsghdr *h, struct link *ret)
 				memcpy(l.mac, mnl_attr_get_payload(attr), len);
 			break;
 		case IFLA_MTU: attr_u32(attr, &l.mtu); break;
+		case IFLA_LINKINFO: l.bridged = linkinfo_bridged(attr); break;
+		case IFLA_EVENT: l.notify_peers = event_notifies_peers(attr); break;
 		}
 	}
 	if (!l.name[0])
 		return false;
 	*ret = l;
+	return true;
+}
+
+bool nl_parse_family_up(const struct nlmsghdr *h, int family, uint32_t *index)
+{
+	const struct ifinfomsg *ifi = message_head(h, sizeof(*ifi));
+
+	if (!ifi || h->nlmsg_type != RTM_NEWLINK || ifi->ifi_family != family ||
+		ifi->ifi_index <= 0)
+		return false;
+	*index = (uint32_t)ifi->ifi_index;
 	return true;
 }
 

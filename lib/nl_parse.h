@@ -16,6 +16,9 @@
 /* RTM_NEWLINK, RTM_DELLINK. false: no event, *ret untouched. */
 bool nl_parse_link(const struct nlmsghdr *h, struct link *ret);
 
+/* RTM_NEWLINK of the family alone (RTNLGRP_IPV6_IFINFO): the interface has it, perhaps again. */
+bool nl_parse_family_up(const struct nlmsghdr *h, int family, uint32_t *index);
+
 /* RTM_NEWADDR, RTM_DELADDR of the family. */
 bool nl_parse_address(const struct nlmsghdr *h, int family, struct hostaddr *ret);
 

@@ -15,7 +15,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "packet_closer.h"
 
 #define RECEIVE_BUFFER (4 * 1024 * 1024)
 
@@ -161,13 +162,27 @@ void packet_close(struct packet *p)
 	}
 	if (p->ring)
 		munmap(p->ring, RING_BYTES);
-	close(p->fd);
+	closer_close(p->fd);
 	free(p);
+}
+
+void packet_close_wait(void)
+{
+	closer_wait();
 }
 
 int packet_fd(const struct packet *p)
 {
 	return p->fd;
+}
+
+bool packet_is_bound(const struct packet *p)
+{
+	struct sockaddr_ll sll = {.sll_ifindex = -1};
+	socklen_t len = sizeof(sll);
+
+	/* of an interface that was unregistered the kernel says -1 */
+	return getsockname(p->fd, (struct sockaddr *)&sll, &len) == 0 && sll.sll_ifindex > 0;
 }
 
 static void in_prepare(void)

@@ -39,8 +39,17 @@ struct packet;
  */
 int packet_open(uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *filter, int bpf_fd,
 	bool ring, struct packet **ret);
-void packet_close(struct packet *p); /* sends nothing that is still queued; NULL is fine */
+/*
+ * Sends nothing that is still queued; NULL is fine. The descriptor is closed a little later,
+ * because that takes its time: whoever watches it must stop before. packet_close_wait() waits for
+ * all of them.
+ */
+void packet_close(struct packet *p);
+void packet_close_wait(void);
 int packet_fd(const struct packet *p);
+/* False once the interface has left (the namespace), for good: one that comes back needs another.
+ */
+bool packet_is_bound(const struct packet *p);
 
 /*
  * Reads one batch at most, without blocking, and calls `each` for every frame; the frame is

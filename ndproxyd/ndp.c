@@ -395,6 +395,9 @@ static const struct sysctl_check ndp_checks[] = {
 		.why = "the kernel's own proxy answers as well"},
 	{"net/ipv6/conf/%s/proxy_ndp", "0", "K01", .uplink = true, .vif = true,
 		.why = "the kernel's own proxy answers as well"},
+	{"net/ipv6/route/skip_notify_on_dev_down", "0", "K04", .all = true,
+		.why = "nothing is told of the routes that go with an interface: one of another "
+		       "protocol that was in a guest's way seems to stay"},
 	{.path = NULL},
 };
 

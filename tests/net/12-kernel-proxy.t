@@ -28,6 +28,12 @@ is "$(warnings K01)" "" "gone with the entry"
 dom0 sysctl -qw net.ipv6.conf.vif11/0.proxy_ndp=1
 like "$(warnings K01)" "vif11.0/proxy_ndp is 1" "proxy_ndp on a vif"
 dom0 sysctl -qw net.ipv6.conf.vif11/0.proxy_ndp=0
+if dom0 sysctl -qw net.ipv6.route.skip_notify_on_dev_down=1 2>/dev/null; then
+	like "$(warnings K04)" "skip_notify_on_dev_down is 1" "K04: routes that go in silence"
+	dom0 sysctl -qw net.ipv6.route.skip_notify_on_dev_down=0
+else
+	skip "K04: routes that go in silence" "not this namespace's to say"
+fi
 dom0 sysctl -qw net.ipv6.conf.eth0.forwarding=0
 like "$(warnings K02)" "eth0/forwarding is 0" "K02: forwarding off on the uplink"
 

@@ -677,14 +677,14 @@ monitor_stop() { # FILE
 	sed -i "\\|$LAB_CANARY|d" "$1"
 }
 
-# Lets a table of frames (frames.py) speak to the daemon in use. Its TAP is ours, but for the plan.
+# Lets a table of frames (frames.py) speak to the daemon in use. Its TAP is ours, but for the plan and the numbers.
 frames() { # PROGRAM
 	local rc bad
 
 	LAB_SLOW=$LAB_SLOW PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$LAB_TOP/tests/net/$1" \
 		"$LAB_CTL" "$LAB_SOCK" "$LAB_STATE" >"$LAB_DIR/tap"
 	rc=$?
-	grep -v '^1\.\.' "$LAB_DIR/tap"
+	awk -v n="$TAP_N" '/^1\.\./ { next } /^(not )?ok / { sub(/ok [0-9]+/, "ok " ++n) } 1' "$LAB_DIR/tap"
 	TAP_N=$((TAP_N + $(grep -Ec '^(not )?ok ' "$LAB_DIR/tap")))
 	bad=$(grep -c '^not ok ' "$LAB_DIR/tap")
 	TAP_BAD=$((TAP_BAD + bad))

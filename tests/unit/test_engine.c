@@ -43,6 +43,7 @@ struct world {
 	} routes[MAX];
 	size_t nroutes;
 	unsigned listening;
+	const struct iface *unbound;      /* whose listener hears no more */
 	struct prefix listed[LISTED_MAX]; /* as the filter in the kernel is told of them */
 	size_t nlisted;
 	unsigned pauses;
@@ -93,6 +94,13 @@ static int on_listen(void *ctx, struct iface *i, bool on)
 	(void)i;
 	w->listening += on ? 1U : (unsigned)-1;
 	return 0;
+}
+
+static bool on_hears(void *ctx, const struct iface *i)
+{
+	const struct world *w = ctx;
+
+	return i != w->unbound;
 }
 
 static const struct vif_policy *on_vif_policy(void *ctx, const char *name)
@@ -167,13 +175,23 @@ static void guest(struct world *w, const char *name, const char *vif, enum origi
 	spec_free(&s);
 }
 
+static struct link link_of(
+	uint32_t index, const char *name, const uint8_t mac[6], bool up, bool running)
+{
+	struct link l = {.index = index, .admin_up = up, .running = running};
+
+	l.ethernet = true;
+	l.mtu = 1500;
+	strcpy(l.name, name);
+	memcpy(l.mac, mac, 6);
+	return l;
+}
+
 static void link_set(struct world *w, uint32_t index, const char *name, const uint8_t mac[6],
 	bool up, bool running)
 {
-	struct link l = {.index = index, .admin_up = up, .running = running, .mtu = 1500};
+	struct link l = link_of(index, name, mac, up, running);
 
-	strcpy(l.name, name);
-	memcpy(l.mac, mac, 6);
 	engine_link(w->e, w->now, &l, true);
 }
 
@@ -227,8 +245,8 @@ static struct world *world_new(const struct uplink_policy *p)
 
 	assert_non_null(w);
 	w->now = 1000;
-	w->sink = (struct sink){w, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
-		on_listed, on_expect, on_pause, on_note};
+	w->sink = (struct sink){w, on_send, on_route, on_listen, on_hears, on_vif_policy,
+		on_kernel_answers, on_listed, on_expect, on_pause, on_note};
 	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
 	w->e = engine_new(&daemon_codec, &w->sink, key);
 	configure(w, p);
@@ -586,8 +604,8 @@ static void test_routes_read_back(void **state)
 	(void)state;
 	assert_non_null(v);
 	v->now = 5;
-	v->sink = (struct sink){v, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
-		on_listed, on_expect, on_pause, on_note};
+	v->sink = (struct sink){v, on_send, on_route, on_listen, on_hears, on_vif_policy,
+		on_kernel_answers, on_listed, on_expect, on_pause, on_note};
 	v->policy = w->policy;
 	v->e = engine_new(&daemon_codec, &v->sink, key);
 	configure(v, &uplink);
@@ -685,6 +703,7 @@ static void test_routes_foreign(void **state)
 	engine_route(w->e, w->now, &foreign, false);
 	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
 	w->nroutes = 0;
+	ours.again = true; /* what is there is none of ours */
 	engine_route_done(w->e, w->now, true, &ours, -EEXIST, "");
 	engine_tick(w->e, engine_next(w->e));
 	assert_true(engine_wants_sync(w->e));
@@ -827,8 +846,8 @@ static struct route restart(const struct route *left, size_t n, size_t *effects)
 
 	assert_non_null(w);
 	w->now = 5;
-	w->sink = (struct sink){w, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
-		on_listed, on_expect, on_pause, on_note};
+	w->sink = (struct sink){w, on_send, on_route, on_listen, on_hears, on_vif_policy,
+		on_kernel_answers, on_listed, on_expect, on_pause, on_note};
 	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
 	w->e = engine_new(&daemon_codec, &w->sink, key);
 	configure(w, &uplink);
@@ -1397,6 +1416,185 @@ static void test_uplink_down(void **state)
 	world_free(w);
 }
 
+/* N11: behind another port of a bond, or with another MAC, everybody is told anew where all are;
+ * and of nothing else that may be told of an uplink. */
+static void test_announce_anew(void **state)
+{
+	static const uint8_t other_mac[6] = {2, 0, 0, 0, 0, 5};
+	const struct uplink_policy p = {.announce = 1};
+	struct world *w = world_new(&p);
+	struct link l = link_of(2, "eth0", uplink_mac, true, true);
+
+	(void)state;
+	assert_int_equal(tick_until(w, 10000), 2);
+	engine_link(w->e, w->now, &l, true);
+	assert_int_equal(tick_until(w, 20000), 0);
+	l.notify_peers = true; /* two events of one fail-over: each is told once */
+	engine_link(w->e, w->now, &l, true);
+	engine_link(w->e, w->now, &l, true);
+	assert_int_equal(tick_until(w, 30000), 2);
+	l.notify_peers = false;
+	engine_link(w->e, w->now, &l, true);
+	assert_int_equal(tick_until(w, 40000), 0);
+	memcpy(l.mac, other_mac, sizeof(l.mac));
+	engine_link(w->e, w->now, &l, true);
+	assert_int_equal(tick_until(w, 50000), 2);
+	assert_memory_equal(w->sent[0].lladdr, other_mac, 6);
+	l.notify_peers = true; /* without a carrier there is nobody to be told */
+	l.running = false;
+	engine_link(w->e, w->now, &l, true);
+	assert_int_equal(tick_until(w, 60000), 0);
+	l = link_of(11, "vif1", vif_mac, true, true); /* a guest knows no more than its router */
+	l.notify_peers = true;
+	engine_link(w->e, w->now, &l, true);
+	assert_int_equal(tick_until(w, 70000), 0);
+	world_free(w);
+}
+
+/* An interface that was away while events were lost has the same index, and a dead listener. */
+static void test_away_unseen(void **state)
+{
+	const struct uplink_policy p = {.announce = 1};
+	struct world *w = world_new(&p);
+	struct msg m = ask("2800:110:2::1", "2800:110:2::34", router_mac);
+	unsigned listening;
+
+	(void)state;
+	assert_int_equal(tick_until(w, 10000), 2);
+	listening = w->listening;
+	w->unbound = engine_iface(w->e, "eth0");
+	link_set(w, 2, "eth0", uplink_mac, true, true);
+	assert_int_equal(w->listening, listening);
+	w->unbound = NULL;
+	assert_true(engine_wants_sync(w->e)); /* its addresses are not told */
+	kernel(w);
+	assert_false(engine_wants_sync(w->e));
+	assert_int_equal(tick_until(w, 20000), 2);
+	w->unbound = engine_iface(w->e, "vif1"); /* and in the middle of a dump */
+	w->nroutes = 0;
+	engine_sync_begin(w->e);
+	link_set(w, 2, "eth0", uplink_mac, true, true);
+	link_set(w, 11, "vif1", vif_mac, true, true);
+	w->unbound = NULL;
+	link_set(w, 12, "vif2", vif_mac, true, true);
+	address(w, 2, "2800:110:2::3/64", false, true);
+	engine_sync_end(w->e, w->now);
+	assert_false(engine_wants_sync(w->e));
+	assert_int_equal(w->nroutes, 3); /* none was in the dump */
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	world_free(w);
+}
+
+/* A port of a bridge hears nothing: nothing is answered and nobody listens, until it is one no
+ * more. */
+static void test_bridged(void **state)
+{
+	const struct uplink_policy p = {.announce = 1};
+	struct world *w = world_new(&p);
+	struct prefix one34 = P("2800:110:2::34"), two36 = P("2800:110:2::36");
+	struct link up = link_of(2, "eth0", uplink_mac, true, true),
+		    vif = link_of(11, "vif1", vif_mac, true, true);
+	const struct table *t = engine_table(w->e);
+	unsigned listening = w->listening;
+
+	(void)state;
+	assert_int_equal(tick_until(w, 10000), 2);
+	vif.bridged = true;
+	engine_link(w->e, w->now, &vif, true);
+	assert_int_equal(table_find(t, &one34)->silent, REASON_K04);
+	assert_int_equal(w->listening, listening - 1);
+	up.bridged = true;
+	engine_link(w->e, w->now, &up, true);
+	assert_int_equal(table_find(t, &two36)->silent, REASON_K11);
+	assert_int_equal(w->listening, listening - 2);
+	up.bridged = vif.bridged = false;
+	engine_link(w->e, w->now, &up, true);
+	engine_link(w->e, w->now, &vif, true);
+	assert_int_equal(w->listening, listening);
+	assert_int_equal(tick_until(w, 20000), 2);
+	world_free(w);
+}
+
+/* Frames of other kinds of links are not Ethernet's: no uplink; a vif has routes and no listener.
+ */
+static void test_no_ethernet(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct prefix one34 = P("2800:110:2::34");
+	struct link up = link_of(2, "eth0", uplink_mac, true, true),
+		    vif = link_of(11, "vif1", vif_mac, true, true);
+	const struct listed *en = table_find(engine_table(w->e), &one34);
+	unsigned listening = w->listening;
+
+	(void)state;
+	w->nroutes = 0;
+	vif.ethernet = false;
+	engine_link(w->e, w->now, &vif, true);
+	assert_int_equal(w->nroutes, 0);
+	assert_int_equal(en->silent, REASON_ANSWERED);
+	assert_int_equal(w->listening, listening - 1);
+	up.ethernet = false;
+	engine_link(w->e, w->now, &up, true);
+	assert_int_equal(en->silent, REASON_K11);
+	assert_int_equal(w->listening, listening - 2);
+	up.ethernet = vif.ethernet = true;
+	engine_link(w->e, w->now, &up, true);
+	engine_link(w->e, w->now, &vif, true);
+	assert_int_equal(en->silent, REASON_ANSWERED);
+	assert_int_equal(w->listening, listening);
+	world_free(w);
+}
+
+/* A route of ours that we have lost sight of makes room for itself; of another's the kernel is
+ * asked, a second later at most, however many there were before. */
+static void test_route_exists(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct prefix p = P("2800:110:2::34");
+	const struct listed *en = table_find(engine_table(w->e), &p);
+	struct route r = w->routes[0].r;
+
+	(void)state;
+	assert_true(prefix_equal(&r.dst, &p));
+	for (unsigned n = 0; n < 5; n++) {
+		w->nroutes = 0;
+		engine_route_done(w->e, w->now, true, &r, -EEXIST, "");
+		assert_int_equal(en->silent, REASON_ANSWERED);
+		assert_int_equal(w->nroutes, 2);
+		assert_true(!w->routes[0].add && w->routes[1].add);
+		assert_true(prefix_equal(&w->routes[1].r.dst, &p) && w->routes[1].r.oif == r.oif);
+		engine_route_done(w->e, w->now, false, &w->routes[0].r, -ESRCH, "");
+		engine_route_done(w->e, w->now, true, &w->routes[1].r, -EEXIST, "");
+		assert_int_equal(en->silent, REASON_K09);
+		assert_true(engine_next(w->e) <= w->now + 1000);
+		kernel(w);
+		assert_int_equal(en->silent, REASON_ANSWERED);
+	}
+	world_free(w);
+}
+
+/* disable_ipv6: the kernel takes the route and refuses another; when it would not, it says so. */
+static void test_family_up(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct route r = w->routes[0].r;
+
+	(void)state;
+	w->nroutes = 0;
+	engine_route(w->e, w->now, &r, false);
+	assert_int_equal(w->nroutes, 1);
+	engine_route_done(w->e, w->now, true, &r, -EACCES, "IPv6 is disabled");
+	engine_family_up(w->e, w->now, 999);
+	engine_family_up(w->e, w->now, 12);
+	assert_int_equal(w->nroutes, 1);
+	engine_family_up(w->e, w->now, 11);
+	assert_int_equal(w->nroutes, 2);
+	assert_true(w->routes[1].add && prefix_equal(&w->routes[1].r.dst, &r.dst));
+	engine_family_up(w->e, w->now, 11);
+	assert_int_equal(w->nroutes, 2);
+	world_free(w);
+}
+
 /* Behind another uplink a guest's addresses are arrivals (N11). */
 static void test_uplink_changed(void **state)
 {
@@ -1600,8 +1798,8 @@ static void test_probe_when(void **state)
 
 	w = calloc(1, sizeof(*w));
 	w->now = 1000;
-	w->sink = (struct sink){w, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
-		on_listed, on_expect, on_pause, on_note};
+	w->sink = (struct sink){w, on_send, on_route, on_listen, on_hears, on_vif_policy,
+		on_kernel_answers, on_listed, on_expect, on_pause, on_note};
 	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
 	w->e = engine_new(&daemon_codec, &w->sink, key);
 	configure(w, &probing);
@@ -1866,6 +2064,12 @@ int main(void)
 		cmocka_unit_test(test_precedence),
 		cmocka_unit_test(test_announce),
 		cmocka_unit_test(test_announce_pace),
+		cmocka_unit_test(test_announce_anew),
+		cmocka_unit_test(test_away_unseen),
+		cmocka_unit_test(test_bridged),
+		cmocka_unit_test(test_no_ethernet),
+		cmocka_unit_test(test_route_exists),
+		cmocka_unit_test(test_family_up),
 		cmocka_unit_test(test_resync),
 		cmocka_unit_test(test_source_address),
 		cmocka_unit_test(test_linklocal_is_per_link),

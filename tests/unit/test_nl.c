@@ -18,6 +18,7 @@
 
 #include <linux/if.h>
 #include <linux/if_addr.h>
+#include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
@@ -174,6 +175,115 @@ static void test_link_odd(void **state)
 	mnl_attr_put_strz(h, IFLA_IFNAME, "a-name-of-16-chr");
 	assert_false(nl_parse_link(h, &l));
 	each_cut(link_message(AF_UNSPEC, IFF_UP, 6), link_cut);
+}
+
+/* N11, A07: the kernel says that everybody is to be told anew. */
+static void test_link_event(void **state)
+{
+	static const struct {
+		uint32_t event;
+		bool notify;
+	} cases[] = {
+		{IFLA_EVENT_NONE, false},
+		{IFLA_EVENT_REBOOT, false},
+		{IFLA_EVENT_FEATURES, false},
+		{IFLA_EVENT_BONDING_FAILOVER, true},
+		{IFLA_EVENT_NOTIFY_PEERS, true},
+		{IFLA_EVENT_IGMP_RESEND, true},
+		{IFLA_EVENT_BONDING_OPTIONS, false},
+		{UINT32_MAX, false},
+	};
+	struct nlmsghdr *h;
+	struct link l;
+
+	(void)state;
+	assert_true(nl_parse_link(link_message(AF_UNSPEC, IFF_UP, 6), &l));
+	assert_false(l.notify_peers);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		h = link_message(AF_UNSPEC, IFF_UP, 6);
+		mnl_attr_put_u32(h, IFLA_EVENT, cases[i].event);
+		assert_true(nl_parse_link(h, &l));
+		assert_int_equal(l.notify_peers, cases[i].notify);
+		each_cut(h, link_cut);
+	}
+	h = link_message(AF_UNSPEC, IFF_UP, 6);
+	mnl_attr_put_u16(h, IFLA_EVENT, IFLA_EVENT_NOTIFY_PEERS); /* cut short */
+	assert_true(nl_parse_link(h, &l));
+	assert_false(l.notify_peers);
+}
+
+/* What it is to be heard on: a port of a bridge hears nothing, that of a bond or a vrf does. */
+static void test_link_kind(void **state)
+{
+	static const struct {
+		const char *slave_kind;
+		bool bridged;
+	} cases[] = {{"bridge", true}, {"openvswitch", true}, {"bond", false}, {"vrf", false},
+		{"bridges", false}, {"", false}};
+	struct nlattr *nest;
+	struct nlmsghdr *h;
+	struct link l;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		h = link_message(AF_UNSPEC, IFF_UP, 6);
+		nest = mnl_attr_nest_start(h, IFLA_LINKINFO);
+		mnl_attr_put_strz(h, IFLA_INFO_KIND, "bridge");
+		mnl_attr_put_strz(h, IFLA_INFO_SLAVE_KIND, cases[i].slave_kind);
+		mnl_attr_put(h, IFLA_INFO_SLAVE_DATA, 3, "abc");
+		mnl_attr_nest_end(h, nest);
+		assert_true(nl_parse_link(h, &l));
+		assert_int_equal(l.bridged, cases[i].bridged);
+		each_cut(h, link_cut);
+	}
+	h = link_message(AF_UNSPEC, IFF_UP, 6); /* a name without its end */
+	nest = mnl_attr_nest_start(h, IFLA_LINKINFO);
+	mnl_attr_put(h, IFLA_INFO_SLAVE_KIND, 6, "bridge");
+	mnl_attr_nest_end(h, nest);
+	assert_true(nl_parse_link(h, &l));
+	assert_false(l.bridged);
+}
+
+static void test_link_type(void **state)
+{
+	static const struct {
+		uint16_t type;
+		bool ethernet;
+	} cases[] = {{ARPHRD_ETHER, true}, {ARPHRD_NONE, false}, {ARPHRD_INFINIBAND, false},
+		{ARPHRD_LOOPBACK, false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct nlmsghdr *h = link_message(AF_UNSPEC, IFF_UP, 6);
+		struct ifinfomsg *ifi = mnl_nlmsg_get_payload(h);
+		struct link l;
+
+		ifi->ifi_type = cases[i].type;
+		assert_true(nl_parse_link(h, &l));
+		assert_int_equal(l.ethernet, cases[i].ethernet);
+	}
+}
+
+/* The family's own message of a link, which is no link. */
+static void test_link_family(void **state)
+{
+	struct nlmsghdr *h = link_message(AF_INET6, IFF_UP, 6);
+	uint32_t index = 0;
+	struct link l;
+
+	(void)state;
+	assert_false(nl_parse_link(h, &l));
+	assert_false(nl_parse_family_up(h, AF_INET, &index));
+	assert_int_equal(index, 0);
+	assert_true(nl_parse_family_up(h, AF_INET6, &index));
+	assert_int_equal(index, 7);
+	h->nlmsg_type = RTM_DELLINK;
+	assert_false(nl_parse_family_up(h, AF_INET6, &index));
+	h = link_message(AF_UNSPEC, IFF_UP, 6);
+	assert_false(nl_parse_family_up(h, AF_INET6, &index));
+	h = link_message(AF_INET6, IFF_UP, 6);
+	h->nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)) - 1;
+	assert_false(nl_parse_family_up(h, AF_INET6, &index));
 }
 
 /* --- addresses --- */
@@ -676,6 +786,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_link),
 		cmocka_unit_test(test_link_odd),
+		cmocka_unit_test(test_link_event),
+		cmocka_unit_test(test_link_kind),
+		cmocka_unit_test(test_link_type),
+		cmocka_unit_test(test_link_family),
 		cmocka_unit_test(test_address_v6),
 		cmocka_unit_test(test_address_v4),
 		cmocka_unit_test(test_address_cut),
