@@ -180,6 +180,14 @@ bool listen_set(void *ctx, struct iface *i, bool on)
 	return r == 0;
 }
 
+bool listen_hears(void *ctx, const struct iface *i)
+{
+	const struct listener *l = i->listener;
+
+	(void)ctx;
+	return l && packet_is_bound(l->packet, i->link.index);
+}
+
 void listen_send(void *ctx, struct iface *i, const struct msg *m)
 {
 	struct app *a = ctx;

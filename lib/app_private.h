@@ -62,6 +62,7 @@ int wire_configure(struct app *a, struct conf *c, struct config_diff *ret);
 /* app_listen.c: what the sink has to do with listeners */
 void listen_send(void *ctx, struct iface *i, const struct msg *m);
 bool listen_set(void *ctx, struct iface *i, bool on);
+bool listen_hears(void *ctx, const struct iface *i);
 bool listen_kernel_answers(void *ctx, const struct iface *i, bool here);
 void listen_flush(struct app *a);
 /* Answers questions until the descriptor is readable, and does nothing else. */

@@ -298,7 +298,7 @@ int wire_open(struct app *a)
 		.pause = listen_pause};
 	uint8_t key[16];
 
-	w->sink = (struct sink){a, listen_send, on_route, listen_set, on_vif_policy,
+	w->sink = (struct sink){a, listen_send, on_route, listen_set, listen_hears, on_vif_policy,
 		listen_kernel_answers, on_listed, on_expect, listen_pause, on_note};
 	w->limit = (struct log_limit){
 		.what = "warnings about frames and routes", .burst = 10, .seconds = 10};

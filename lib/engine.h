@@ -66,6 +66,9 @@ struct sink {
 	/* Open (or close) a listener on an interface that is there. False: not open; asked again
 	 * later. */
 	bool (*listen)(void *ctx, struct iface *i, bool on);
+	/* Does the listener of an interface still hear it? Not where the kernel took the interface
+	 * away and gave it back, with the same index, and nobody has told us. */
+	bool (*hears)(void *ctx, const struct iface *i);
 	/* The settings of an interface as a vif: valid until the next configuration. */
 	const struct vif_policy *(*vif_policy)(void *ctx, const char *name);
 	/* Does the kernel itself answer on this vif for an address of the host (here: of this vif)?

@@ -278,6 +278,9 @@ void engine_link(struct engine *e, uint64_t now, const struct link *l, bool pres
 		iface_appears(e, i, l);
 		vif_evaluate(e, now, i);
 	} else {
+		/* it may have been another one of the same name and index, or away: not told */
+		if (e->syncing && i->listening)
+			i->listening = e->sink->hears(e->sink->ctx, i);
 		iface_changed(e, now, i, l);
 	}
 	i->generation = e->sync_generation;

@@ -170,6 +170,15 @@ int packet_fd(const struct packet *p)
 	return p->fd;
 }
 
+bool packet_is_bound(const struct packet *p, uint32_t ifindex)
+{
+	struct sockaddr_ll sll = {0};
+	socklen_t len = sizeof(sll);
+
+	return getsockname(p->fd, (struct sockaddr *)&sll, &len) == 0 &&
+	       sll.sll_ifindex == (int)ifindex;
+}
+
 static void in_prepare(void)
 {
 	for (size_t i = 0; i < PACKET_BATCH; i++) {

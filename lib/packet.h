@@ -41,6 +41,9 @@ int packet_open(uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *f
 	bool ring, struct packet **ret);
 void packet_close(struct packet *p); /* sends nothing that is still queued; NULL is fine */
 int packet_fd(const struct packet *p);
+/* Is it still bound to the interface? One that goes away takes the binding and the membership with
+ * it, and its return does not bring them back. */
+bool packet_is_bound(const struct packet *p, uint32_t ifindex);
 
 /*
  * Reads one batch at most, without blocking, and calls `each` for every frame; the frame is

@@ -42,7 +42,8 @@ struct world {
 		struct route r;
 	} routes[MAX];
 	size_t nroutes;
-	unsigned listening;
+	unsigned listening, opened;
+	bool deafened;                    /* listeners hear nothing any more */
 	struct prefix listed[LISTED_MAX]; /* as the filter in the kernel is told of them */
 	size_t nlisted;
 	unsigned pauses;
@@ -92,7 +93,16 @@ static bool on_listen(void *ctx, struct iface *i, bool on)
 
 	(void)i;
 	w->listening += on ? 1U : (unsigned)-1;
+	w->opened += on;
 	return on;
+}
+
+static bool on_hears(void *ctx, const struct iface *i)
+{
+	const struct world *w = ctx;
+
+	(void)i;
+	return !w->deafened;
 }
 
 static const struct vif_policy *on_vif_policy(void *ctx, const char *name)
@@ -227,8 +237,8 @@ static struct world *world_new(const struct uplink_policy *p)
 
 	assert_non_null(w);
 	w->now = 1000;
-	w->sink = (struct sink){w, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
-		on_listed, on_expect, on_pause, on_note};
+	w->sink = (struct sink){w, on_send, on_route, on_listen, on_hears, on_vif_policy,
+		on_kernel_answers, on_listed, on_expect, on_pause, on_note};
 	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
 	w->e = engine_new(&daemon_codec, &w->sink, key);
 	configure(w, p);
@@ -586,8 +596,8 @@ static void test_routes_read_back(void **state)
 	(void)state;
 	assert_non_null(v);
 	v->now = 5;
-	v->sink = (struct sink){v, on_send, on_route, on_listen, on_vif_policy, on_kernel_answers,
-		on_listed, on_expect, on_pause, on_note};
+	v->sink = (struct sink){v, on_send, on_route, on_listen, on_hears, on_vif_policy,
+		on_kernel_answers, on_listed, on_expect, on_pause, on_note};
 	v->policy = w->policy;
 	v->e = engine_new(&daemon_codec, &v->sink, key);
 	configure(v, &uplink);
@@ -991,6 +1001,22 @@ static void test_resync(void **state)
 }
 
 /* An address the uplink does not have is no source; one that is tentative is none either. */
+/* An interface that was away while events were lost, and is back with its index, left its listener
+ * deaf. */
+static void test_resync_deaf(void **state)
+{
+	struct world *w = world_new(&uplink);
+
+	(void)state;
+	w->opened = 0;
+	kernel(w);
+	assert_int_equal(w->opened, 0);
+	w->deafened = true;
+	kernel(w);
+	assert_int_equal(w->opened, 4);
+	world_free(w);
+}
+
 static void test_source_address(void **state)
 {
 	const struct uplink_policy p = {
@@ -1271,6 +1297,7 @@ int main(void)
 		cmocka_unit_test(test_announce),
 		cmocka_unit_test(test_announce_pace),
 		cmocka_unit_test(test_resync),
+		cmocka_unit_test(test_resync_deaf),
 		cmocka_unit_test(test_source_address),
 		cmocka_unit_test(test_linklocal_is_per_link),
 		cmocka_unit_test(test_covers_gateway),
