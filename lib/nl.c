@@ -26,7 +26,9 @@
 #include "nl_parse.h"
 #include "nl_socket.h"
 
-#define EVENT_BUFFER    (8 * 1024 * 1024)
+#ifndef EVENT_BUFFER
+#define EVENT_BUFFER (8 * 1024 * 1024)
+#endif
 #define DUMP_BUFFER     (1024 * 1024)
 #define DUMP_TIMEOUT    10 /* seconds without an answer */
 #define SYNC_TRIES      10
