@@ -32,7 +32,8 @@
 #define DUMP_BUFFER     (1024 * 1024)
 #define DUMP_TIMEOUT    10 /* seconds without an answer */
 #define SYNC_TRIES      10
-#define RECEIVE_MAX     64       /* datagrams a call */
+#define RECEIVE_MAX     64 /* datagrams a call */
+#define GROUP_NEXTHOP   (1U << (RTNLGRP_NEXTHOP - 1))
 #define SKIP_STATISTICS (1 << 3) /* RTEXT_FILTER_SKIP_STATS */
 
 struct nl {
@@ -73,9 +74,9 @@ static int events_filter(const struct nl *n)
 int nl_open(int family, uint32_t table, uint8_t protocol, const struct nl_handler *handler,
 	struct nl **ret)
 {
-	unsigned groups =
-		RTMGRP_LINK | (family == AF_INET ? RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE
-						 : RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE);
+	unsigned groups = GROUP_NEXTHOP | RTMGRP_LINK |
+			  (family == AF_INET ? RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE
+					     : RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE);
 	struct nl *n = calloc(1, sizeof(*n));
 	int err;
 
@@ -153,6 +154,11 @@ static void message_handle(struct nl *n, const struct nlmsghdr *h)
 	case RTM_NEWNEIGH:
 		if (n->proxy && nl_parse_proxy(h, n->family, &proxied, &index))
 			n->proxy(n->proxy_ctx, &proxied, index);
+		break;
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+		if (n->handler.nexthop && nl_parse_nexthop(h, &index))
+			n->handler.nexthop(n->handler.ctx, index);
 		break;
 	case RTM_NEWROUTE:
 		nl_parse_route(h, n->family, n->table, n->protocol, route_present, n);

@@ -132,7 +132,7 @@ static struct known *known_new(void)
 {
 	struct known *k = calloc(1, sizeof(*k));
 	const struct nl_handler handler = {
-		k, on_begin, on_end, on_link, on_address, on_route, on_pause};
+		k, on_begin, on_end, on_link, on_address, on_route, NULL, on_pause};
 
 	if (!has_namespace)
 		skip();
