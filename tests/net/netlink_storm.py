@@ -121,7 +121,7 @@ class Chaos:
         a, b = ROUTERS[v6]
         to = self.r.choice(["via %s dev %s" % (a, UPLINK), "via %s dev %s" % (b, UPLINK),
                             "nexthop via %s dev %s nexthop via %s dev %s" % (a, UPLINK, b, UPLINK)])
-        self.do("%s route %s default %s metric %d" % ("-6" if v6 else "-4", self.r.choice(["add", "replace", "del"]), to,
+        self.do("route %s default %s metric %d" % (self.r.choice(["add", "replace", "del"]), to,
                                                       self.r.choice([50, 1024])))
 
     def foreign(self):
@@ -135,7 +135,7 @@ class Chaos:
                                                                                 self.r.choice([77, 1024, 2000]))
         if proto == "168":
             to = ""
-        self.do("%s route %s %s %s metric %d proto %s" % ("-6" if v6 else "-4", how, net, to, metric, proto))
+        self.do("route %s %s %s metric %d proto %s" % (how, net, to, metric, proto))
 
     def one(self):
         i = self.r.randrange(VIFS)
@@ -182,7 +182,7 @@ class Chaos:
         self.where[UPLINK] = "dom0"
         for v6 in (True, False):
             self.do("addr add %s dev %s" % (HOSTS[v6][0], UPLINK))
-            self.do("%s route replace default via %s dev %s" % ("-6" if v6 else "-4", ROUTERS[v6][0], UPLINK))
+            self.do("route replace default via %s dev %s" % (ROUTERS[v6][0], UPLINK))
         self.flush()
 
 
