@@ -120,6 +120,7 @@ static void listener_close(struct app *a, struct iface *i)
 	if (l->dirty)
 		LIST_REMOVE(l, next_dirty);
 	ev_io_stop(a->wiring->loop, &l->io);
+	epoll_ctl(a->wiring->hearing, EPOLL_CTL_DEL, packet_fd(l->packet), NULL);
 	packet_close(l->packet);
 	free(l);
 }
@@ -154,7 +155,6 @@ static int listener_open(struct app *a, struct iface *i)
 		return r;
 	}
 	i->listener = l;
-	/* closing the descriptor takes it out again */
 	epoll_ctl(a->wiring->hearing, EPOLL_CTL_ADD, packet_fd(l->packet),
 		&(struct epoll_event){.events = EPOLLIN, .data.ptr = l});
 	ev_io_init(&l->io, on_readable, packet_fd(l->packet), EV_READ);

@@ -275,8 +275,9 @@ void engine_route_done(
 	ours = route_installed(e, en);
 	if (en->route_stale || r->table != ours.table || !route_same(r, &ours))
 		return; /* of an earlier wish; the answer to the last one counts */
+	if (e->failed == 0 && e->deaf == 0) /* or those that wait would wait ever longer */
+		e->retry_at = now + RETRY_MS;
 	route_set(e, en, ROUTE_FAILED);
-	e->retry_at = now + RETRY_MS;
 	if (err == -EEXIST) { /* a route that we have not heard of yet */
 		request_sync(e, now > e->exist_sync_at ? now : e->exist_sync_at);
 		e->exist_sync_at =

@@ -4,6 +4,10 @@
  * shared by all listeners: there is one thread, a received frame is valid during its callback only,
  * and the queue of frames to send belongs to one listener at a time (another one's first frame
  * flushes it). So a thousand listeners without a ring cost a thousand sockets and nothing else.
+ *
+ * Closing a packet socket takes 10 ms, and more where the kernel is busy with interfaces: it waits
+ * until no processor can have it in hand any more. When a hundred vifs go at once that would be a
+ * second without an answer, so a few threads, which live while there is something to close, do it.
  */
 #include "packet.h"
 
@@ -11,6 +15,8 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <arpa/inet.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,6 +45,15 @@ struct ancillary {
 	struct sockaddr_ll from;
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
 };
+
+#define CLOSING_MAX 256 /* sockets that wait to be closed; beyond, whoever closes one waits */
+#define CLOSERS_MAX 8
+
+static struct {
+	pthread_mutex_t lock;
+	int fds[CLOSING_MAX];
+	unsigned n, threads;
+} closing = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static uint8_t in_data[PACKET_BATCH][PACKET_FRAME_MAX];
 static struct ancillary in_ancillary[PACKET_BATCH];
@@ -121,6 +136,63 @@ static int socket_bind(int fd, uint32_t ifindex, uint16_t ethertype)
 	return 0;
 }
 
+/* The next socket to be closed, or -1: the thread's end. */
+static int closing_next(void)
+{
+	int fd = -1;
+
+	pthread_mutex_lock(&closing.lock);
+	if (closing.n > 0)
+		fd = closing.fds[--closing.n];
+	else
+		closing.threads--;
+	pthread_mutex_unlock(&closing.lock);
+	return fd;
+}
+
+static void *closer(void *unused)
+{
+	int fd;
+
+	(void)unused;
+	while ((fd = closing_next()) >= 0)
+		close(fd);
+	return NULL;
+}
+
+/* Signals are for the thread that has always been there. */
+static bool closer_start(void)
+{
+	sigset_t all, old;
+	pthread_t thread;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	err = pthread_create(&thread, NULL, closer, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err == 0)
+		pthread_detach(thread);
+	return err == 0;
+}
+
+static void socket_close(int fd)
+{
+	bool queued, start;
+
+	pthread_mutex_lock(&closing.lock);
+	queued = closing.n < CLOSING_MAX;
+	if (queued)
+		closing.fds[closing.n++] = fd;
+	start = queued && closing.threads < CLOSERS_MAX;
+	closing.threads += start;
+	pthread_mutex_unlock(&closing.lock);
+	if (!queued)
+		close(fd);
+	else if (start && !closer_start())
+		closer(NULL);
+}
+
 int packet_open(uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *filter, int bpf_fd,
 	bool ring, struct packet **ret)
 {
@@ -161,7 +233,7 @@ void packet_close(struct packet *p)
 	}
 	if (p->ring)
 		munmap(p->ring, RING_BYTES);
-	close(p->fd);
+	socket_close(p->fd);
 	free(p);
 }
 

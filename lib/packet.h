@@ -39,7 +39,9 @@ struct packet;
  */
 int packet_open(uint32_t ifindex, uint16_t ethertype, const struct sock_fprog *filter, int bpf_fd,
 	bool ring, struct packet **ret);
-void packet_close(struct packet *p); /* sends nothing that is still queued; NULL is fine */
+/* Sends nothing that is still queued. The descriptor is closed a moment later: take it out of any
+ * epoll before. NULL is fine. */
+void packet_close(struct packet *p);
 int packet_fd(const struct packet *p);
 /* Is it still bound to the interface? One that goes away takes the binding and the membership with
  * it, and its return does not bring them back. */

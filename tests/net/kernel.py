@@ -5,6 +5,7 @@ follows from them by the rules of CONFORMANCE.md is written down once more. Runs
 """
 import collections
 import ctypes
+import functools
 import ipaddress
 import json
 import os
@@ -170,6 +171,7 @@ class Kernel:
     def running(self, name):
         return self.up(name) and "LOWER_UP" in self.links[name]["flags"]
 
+    @functools.cache
     def networks(self, uplink):
         found = set()
         for a in self.addresses[uplink]:
@@ -182,6 +184,7 @@ class Kernel:
                              and r.get("type", "unicast") in ("unicast", "1"))
         return found
 
+    @functools.cache
     def gateways(self, uplink):
         found = set()
         for net, routes in self.foreign.items():
@@ -216,8 +219,12 @@ class Kernel:
             verdict = "same"
         return verdict
 
+    @functools.cached_property
+    def own(self):
+        return {a["local"] for addresses in self.addresses.values() for a in addresses}
+
     def is_hosts(self, address):
-        return any(a["local"] == address for addresses in self.addresses.values() for a in addresses)
+        return address in self.own
 
 
 def reason_of(k, net, vif, uplink):
@@ -271,11 +278,12 @@ def listeners_differ(out, daemons, k, vifs, uplink):
     out.same("%s: its packet sockets" % k.d.name, *(
         ([x for x in a if x not in b] for a, b in ((k.d.listeners(), wanted), (wanted, k.d.listeners())))))
     for name in {uplink, *vifs} & k.links.keys():  # N00
-        out.same(name + ": memberships of all multicast groups", k.links[name].get("allmulti"), daemons)
+        held = k.links[name].get("allmulti", 0)
+        out.same(name + ": memberships of all multicast groups", held, daemons or max(held, 1))
 
 
 def differences(daemon, guests, uplink, daemons=1):
-    """guests: {network: vif}. Sentences about all that is not as it should be; none: all is."""
+    """guests: {network: vif}. daemons: that hear the same interfaces; 0: who knows how many. Sentences about all that is not as it should be; none: all is."""
     k, out = Kernel(daemon), Difference()
     status, listed = daemon.data("status"), daemon.data("list")
     (said,) = status["uplinks"]
@@ -300,14 +308,18 @@ def differences(daemon, guests, uplink, daemons=1):
 
 def settle(daemon, guests, uplink, daemons=1, limit=10):
     """Waits until nothing differs; what still does at the end."""
-    until = time.monotonic() + limit * SLOW
+    began, last = time.monotonic(), []
     while True:
+        looked = time.monotonic()
         try:
             wrong = differences(daemon, guests, uplink, daemons)
         except subprocess.CalledProcessError as e:  # a dump of ip(8)'s that was interrupted
             wrong = [str(e)]
-        if not wrong or time.monotonic() > until:
+        if not wrong and looked - began > 1:
+            diag("%s: settled after %.1f s; before that: %s" % (daemon.name, looked - began, last[:2]))
+        if not wrong or looked - began > limit * SLOW:
             return wrong
+        last = wrong
         time.sleep(0.05)
 
 
