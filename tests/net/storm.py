@@ -258,7 +258,7 @@ class Storm:
             if SLOW > 1:  # they keep what is freed for a while, and tell of leaks themselves
                 tap([], "%s: memory # SKIP under sanitizers" % d.name)
             else:
-                tap(["%d KiB at first, %d later" % (early, late)] if late > early * 1.05 + 512 else [],
+                tap(["%d KiB at first, %d later" % (early, late)] if late > early * 1.1 + 512 else [],
                     "%s: memory does not grow over ten rounds" % d.name)
             tap([str(fds)] if len(set(fds)) > 1 else [], "%s: nor do open descriptors" % d.name)
             tap([str(listed)] if len(set(listed)) > 1 else [], "%s: nor does what the kernel's filter lists" % d.name)
