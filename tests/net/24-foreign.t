@@ -2,6 +2,7 @@
 # 24-foreign: routes of other protocols (K05, K09): whatever their metric, table, kind or overlap, none is ever
 # changed; an entry that one of them blocks says so, and comes back when it goes. foreign.py has the cases.
 
+# shellcheck disable=SC2317 # functions that are called through others
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

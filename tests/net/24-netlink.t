@@ -5,6 +5,7 @@
 #
 # STORM_ROUNDS (2), STORM_EVENTS (10000 a round), STORM_SEED (random, printed: repeats a run)
 
+# shellcheck disable=SC2317 # functions that are called through others
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

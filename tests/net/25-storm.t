@@ -5,6 +5,7 @@
 #
 # STORM_VIFS (120; 1000 for the whole thing), STORM_SECONDS (6; 60), STORM_SEED (random, printed)
 
+# shellcheck disable=SC2317 # functions that are called through others
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

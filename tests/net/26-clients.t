@@ -2,11 +2,12 @@
 # 26-clients: clients of the control socket that flood, hang or send rubbish: others' commands and answers on the
 # wire are not delayed, and memory is bounded (lib/ctl.h). clients.py has the kinds.
 #
-# They speak to the same code in both daemons, so arpproxyd has every fourth kind only.
+# They speak to the same code in both daemons, so arpproxyd has every sixth kind only.
 #
 # CLIENTS_ALL=1: all kinds for both; CLIENTS_SECONDS (0.4): of each; CLIENTS_MODE: one kind alone, in the words of
 # clients.py
 
+# shellcheck disable=SC2317 # functions that are called through others
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -26,5 +27,5 @@ one_daemon() { # ADDRESS FORMAT NTH
 	exits 0 "$LAB_NAME stops cleanly" daemon_stop
 }
 ndp one_daemon 2800:110:2::34 2001:db8:1::%x:%x 1
-arp one_daemon 192.0.2.34 10.1.%d.%d 4
+arp one_daemon 192.0.2.34 10.1.%d.%d 6
 done_testing
