@@ -210,7 +210,7 @@ class Good:
         """{what: [seconds each]}"""
         times = {"status": [], "add": [], "del": [], "wire": []}
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        while time.monotonic() < until or len(times["del"]) < 3:
             times["status"].append(self.timed("status"))
             times["wire"].append(self.wire.ask())
             times["add"].append(self.timed("add", addresses=[self.address], vif="good"))
@@ -228,34 +228,41 @@ def judge(times, mode):
     """Nobody waits for somebody else's requests to end: a turn of each, at most, is before ours. Where all
     places are taken, for one of those who do nothing to lose his (3 s)."""
     wrong = []
-    limit, worst = (6, 12) if mode in BUSY else (0.5, 3)
+    limit, worst = (6, 12) if mode in BUSY else (0.75, 3)
     for what, v in times.items():
         if what == "wire":
-            limit, worst = 0.15, 1
+            limit, worst = 0.3, 1
         if median(v) > limit * SLOW or max(v) > worst * SLOW:
             wrong.append("%s took %.0f ms in the middle, %.0f at most" % (what, 1000 * median(v), 1000 * max(v)))
     return wrong
 
 
-def one(d, good, mode):
+def wait_for(condition):
+    until = time.monotonic() + 10 * SLOW
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def one(d, good, mode, alone):
+    """alone: the descriptors of the daemon when nobody is connected."""
     before = d.memory()
     with open("/proc/%d/clear_refs" % d.pid, "w", encoding="ascii") as f:
         f.write("5")  # VmHWM counts from here
-    p = subprocess.Popen([sys.executable, os.path.abspath(__file__), "--bad", mode, d.path])
+    # nice, because it is the daemon's turns that count here, and not who gets the processor
+    p = subprocess.Popen(["nice", "-n", "19", sys.executable, os.path.abspath(__file__), "--bad", mode, d.path])
     # they are at it when they have their connections
-    wanted, until = d.fds() + min(BAD[mode][0], 4), time.monotonic() + 10 * SLOW
-    while d.fds() < wanted and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_for(lambda: d.fds() >= alone + min(BAD[mode][0], 4))
     good.wrong = []
     times = good.go(SECONDS * (2 if mode in BUSY else 1))
     p.kill()
     p.wait()
+    wait_for(lambda: d.fds() <= alone)
     peak = d.memory("VmHWM") - before
     diag("%s: %s: %s; peak +%d KiB, now +%d" % (d.name, mode, ", ".join(
         "%s %.1f/%.0f ms" % (what, 1000 * median(v), 1000 * max(v)) for what, v in times.items()), peak, d.memory() - before))
-    # a line each, a reply each, and what a line becomes when it is read
+    # a line each, some replies, and what one line becomes when it is read
     wrong = good.wrong + judge(times, mode)
-    if peak > (PLACES * 2 + 64) * 1024 * (3 if SLOW > 1 else 1):
+    if peak > (PLACES + 32) * 1024 and SLOW == 1:
         wrong.append("it cost %d KiB" % peak)
     tap(wrong, "%s: they %s" % (d.name, mode))
 
@@ -265,16 +272,14 @@ def main():
     good = Good(d, Wire(d.v6, sys.argv[4]))
     diag("%s, alone: %s" % (d.name, ", ".join("%s %.1f/%.0f ms" % (what, 1000 * median(v), 1000 * max(v))
                                              for what, v in good.go(1).items())))
-    memory = d.memory()
+    memory, alone = d.memory(), d.fds()
     for mode in list(BAD)[::int(sys.argv[5])]:
         if os.environ.get("CLIENTS_MODE", mode) == mode:
-            one(d, good, mode)
-    until = time.monotonic() + 10 * SLOW
-    while len(d.inodes()) > 20 and time.monotonic() < until:
-        time.sleep(0.05)
+            one(d, good, mode, alone)
     good.timed("status")
     after = d.memory()
-    tap(["%d KiB before, %d after" % (memory, after)] if after > memory + 16 * 1024 * (10 if SLOW > 1 else 1) else [],
+    # sanitizers keep what is freed for a while
+    tap(["%d KiB before, %d after" % (memory, after)] if after > memory + 16 * 1024 and SLOW == 1 else [],
         "%s: afterwards it needs no more memory than before" % d.name)
     diag("%d KiB before, %d after" % (memory, after))
     sys.exit(plan())
