@@ -128,6 +128,13 @@ static void on_kernel_route(void *ctx, const struct route *r, bool present)
 	engine_route(a->engine, app_now(), r, present);
 }
 
+static void on_nexthop(void *ctx, uint32_t id)
+{
+	const struct app *a = ctx;
+
+	engine_nexthop(a->engine, app_now(), id);
+}
+
 /* The kernel's tables could not be read: what we know may be old. Until it works, tried again. */
 static void sync_failed(struct app *a, int err)
 {
@@ -313,6 +320,7 @@ int wire_open(struct app *a)
 		.family_up = on_family_up,
 		.address = on_address,
 		.route = on_kernel_route,
+		.nexthop = on_nexthop,
 		.pause = listen_pause};
 	uint8_t key[16];
 

@@ -5,7 +5,8 @@
  * reply; a client may send several requests one after another on one connection, and each is
  * answered in order. The object's "command" says which; what the others mean is lib/command.h's.
  * A client costs bounded memory: at most CTL_CLIENTS_MAX at once, CTL_LINE_MAX bytes a request; one
- * that does not read its replies is not read from either, and delays nobody else.
+ * that does not read its replies is not read from either, and delays nobody else. A request with
+ * more arrays, objects and keys than any has (64) is refused unread.
  *
  * Requests that wait together, of one client or of several, can be answered together: those that
  * the handler wants to join are collected over one turn of the event loop, CTL_BATCH_MAX at most,

@@ -76,6 +76,7 @@ static void turn_ends(struct ev_loop *loop, ev_prepare *w, int events)
 	(void)loop;
 	(void)events;
 	batch_end(service);
+	service->long_line = false;
 	while ((c = TAILQ_FIRST(&b->waiting)))
 		client_resume(c);
 	if (b->wanting)

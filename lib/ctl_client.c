@@ -4,19 +4,26 @@
  *
  * Nobody waits for anybody: a client whose reply does not fit into the socket is not read until it
  * does (so it holds one reply, or those of a batch), and a turn answers REQUESTS_A_TURN at most, or
- * a share of a batch, and lets the loop go round.
+ * a share of a batch, or as many as TURN_NS are enough for, and lets the loop go round. Of long
+ * lines, which take milliseconds to read, there is one a turn, whosever it is. What has too many
+ * parts for a request is not read as JSON at all: a MiB of {} would take 100 ms and 100 MB.
  */
 #include "ctl_client.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define REQUESTS_A_TURN 64
 #define IDLE_SECONDS    3.0
+#define TURN_NS         1000000
+#define PARTS_MAX       64 /* arrays, objects and keys of a request */
+#define LONG_LINE       (16 * 1024)
 #define INPUT_MIN       4096
 #define INPUT_A_TURN    (384 * 1024)
 #define BUFFER_KEEP     (64 * 1024) /* of an idle client's buffers */
@@ -196,6 +203,35 @@ static json_t *request_error(const json_error_t *error)
 	return reply ? reply : reply_error("the request is not JSON");
 }
 
+/*
+ * Are there more arrays, objects and keys than any request has? Whether it is JSON at all is for
+ * others to say.
+ */
+static bool is_overgrown(const char *line, size_t len)
+{
+	unsigned n = 0;
+	bool text = false;
+
+	for (size_t i = 0; i < len && n <= PARTS_MAX; i++) {
+		if (line[i] == '"')
+			text = !text;
+		else if (text)
+			i += line[i] == '\\';
+		else
+			n += line[i] == '{' || line[i] == '[' || line[i] == ':';
+	}
+	return n > PARTS_MAX;
+}
+
+/* NULL, with a sentence in *error, where it is no JSON, or nothing that a request could be. */
+static json_t *request_read(const char *line, size_t len, json_error_t *error)
+{
+	if (!is_overgrown(line, len))
+		return json_loadb(line, len, JSON_REJECT_DUPLICATES, error);
+	strcpy(error->text, "or has more parts than any request");
+	return NULL;
+}
+
 /* A client that joins waits for the end of the turn. False: not in this one. */
 static bool client_join(struct client *c, json_t *request)
 {
@@ -230,8 +266,15 @@ static int line_answer(struct client *c, const char *line, size_t len)
 {
 	const struct ctl_handler *h = &c->service->handler;
 	json_error_t error;
-	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error), *reply;
+	json_t *request, *reply;
 	int err;
+
+	if (len > LONG_LINE && c->service->long_line) {
+		c->more = true;
+		return 0;
+	}
+	c->service->long_line |= len > LONG_LINE;
+	request = request_read(line, len, &error);
 
 	if (request && json_is_object(request) && c->may_change && h->joins(h->ctx, request)) {
 		if (client_join(c, request))
@@ -340,21 +383,31 @@ static void client_next(struct client *c, int err)
 	}
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 static void client_serve(struct client *c)
 {
 	int err = client_send(c); /* of an earlier turn */
+	const uint64_t until = now_ns() + TURN_NS;
 
 	c->more = false;
 	for (int cost = 0; err >= 0 && c->side != SIDE_REFUSED && STAILQ_EMPTY(&c->owed);) {
 		const size_t joined = c->joined;
 
-		if (cost >= CTL_BATCH_MAX) {
+		if (cost >= CTL_BATCH_MAX || (cost > 0 && now_ns() > until)) {
 			c->more = true;
 			break;
 		}
 		err = client_answer(c);
 		if (err == 0)
 			break;
+		c->active = ev_now(c->service->loop); /* half a line is no activity */
 		cost += c->joined > joined ? 1 : CTL_BATCH_MAX / REQUESTS_A_TURN;
 	}
 	if (c->waiting)
@@ -454,7 +507,6 @@ static void client_read(struct client *c)
 	}
 	if (n == 0)
 		c->side = SIDE_CLOSED;
-	c->active = ev_now(c->service->loop);
 	client_serve(c);
 }
 

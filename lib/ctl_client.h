@@ -31,6 +31,7 @@ struct ctl_service {
 	void *ctl;
 	struct client_list clients;
 	unsigned nclients;
+	bool long_line; /* one has been read in this turn of the loop */
 	struct batch batch;
 };
 

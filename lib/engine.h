@@ -129,6 +129,8 @@ void engine_link(struct engine *e, uint64_t now, const struct link *l, bool pres
 void engine_family_up(struct engine *e, uint64_t now, uint32_t index);
 void engine_address(struct engine *e, uint64_t now, const struct hostaddr *a, bool present);
 void engine_route(struct engine *e, uint64_t now, const struct route *r, bool present);
+/* Routes through this next hop object may be others than we know. */
+void engine_nexthop(struct engine *e, uint64_t now, uint32_t id);
 void engine_route_done(
 	struct engine *e, uint64_t now, bool add, const struct route *r, int err, const char *text);
 

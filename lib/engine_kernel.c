@@ -71,6 +71,13 @@ static bool foreign_concerned(const struct route *known, const struct route *r)
 	return known->protocol == r->protocol && (known->oif == r->oif || r->oif == 0);
 }
 
+/* IPv6 tells of the end of one of several next hops, and not of what remains. */
+static bool loses_hop(const struct route *known, const struct route *gone)
+{
+	return known->metric == gone->metric && known->protocol == gone->protocol &&
+	       known->oif == 0 && gone->oif != 0;
+}
+
 static void foreign_route(struct engine *e, uint64_t now, const struct route *r, bool present)
 {
 	struct foreign *f, *next;
@@ -78,6 +85,8 @@ static void foreign_route(struct engine *e, uint64_t now, const struct route *r,
 
 	for (f = foreign_find(e, &r->dst); f; f = next) {
 		next = f->next;
+		if (!present && loses_hop(&f->route, r) && !e->syncing)
+			request_sync(e, now + SYNC_DELAY_MS);
 		if (foreign_concerned(&f->route, r))
 			foreign_remove(e, f);
 	}
@@ -212,6 +221,33 @@ void engine_route(struct engine *e, uint64_t now, const struct route *r, bool pr
 		path_route(e, now, r, present);
 	if (r->table == e->route.table && r->dst.len != none)
 		foreign_route(e, now, r, present);
+}
+
+struct find_nexthop {
+	uint32_t id;
+	bool found;
+};
+
+static void find_nexthop(const void *node, VISIT visit, void *closure)
+{
+	struct find_nexthop *n = closure;
+
+	if (visit != postorder && visit != leaf)
+		return;
+	for (const struct foreign *f = *(struct foreign *const *)node; f; f = f->next)
+		n->found |= f->route.nexthop == n->id;
+}
+
+void engine_nexthop(struct engine *e, uint64_t now, uint32_t id)
+{
+	struct find_nexthop n = {.id = id};
+	const struct path *p;
+
+	LIST_FOREACH (p, &e->paths, next)
+		n.found |= p->route.nexthop == id;
+	twalk_r(e->foreign, find_nexthop, &n);
+	if (n.found)
+		request_sync(e, now + SYNC_DELAY_MS);
 }
 
 void request_sync(struct engine *e, uint64_t at)

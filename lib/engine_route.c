@@ -73,10 +73,11 @@ static struct route route_installed(const struct engine *e, const struct listed 
 	return r;
 }
 
+/* One through a next hop object is none that we made. */
 static bool route_same(const struct route *a, const struct route *b)
 {
-	return a->oif == b->oif && a->metric == b->metric && addr_equal(&a->via, &b->via) &&
-	       addr_equal(&a->source, &b->source);
+	return a->oif == b->oif && a->nexthop == b->nexthop && a->metric == b->metric &&
+	       addr_equal(&a->via, &b->via) && addr_equal(&a->source, &b->source);
 }
 
 void route_set(struct engine *e, struct listed *en, enum route_state s)
@@ -102,20 +103,25 @@ void entry_withdraw(struct engine *e, struct listed *en)
 	route_set(e, en, ROUTE_NONE);
 }
 
-/* K09: what another protocol's routes make of ours. */
+/* K09: what another protocol's routes make of ours. The best of them decides where packets go. */
 static enum route_state foreign_state(
 	const struct engine *e, const struct listed *en, const struct route *wanted)
 {
 	enum route_state s = ROUTE_NONE;
+	uint32_t best = wanted->metric;
 
 	if (!en->foreign)
 		return ROUTE_NONE;
 	for (const struct foreign *f = foreign_find(e, &wanted->dst); f; f = f->next) {
-		if (f->route.metric > wanted->metric)
+		if (f->route.metric > best)
 			continue;
+		if (f->route.metric < best)
+			s = ROUTE_NONE;
+		best = f->route.metric;
 		if (f->route.oif != wanted->oif)
-			return ROUTE_BLOCKED;
-		s = ROUTE_FOREIGN;
+			s = ROUTE_BLOCKED;
+		else if (s == ROUTE_NONE)
+			s = ROUTE_FOREIGN;
 	}
 	return s;
 }
@@ -340,9 +346,10 @@ void engine_route_done(
 		route_renew(e, &ours);
 		return;
 	}
+	if (e->failed == 0 && e->deaf == 0) /* or those that wait would wait ever longer */
+		e->retry_at = now + RETRY_MS;
 	route_set(e, en, ROUTE_FAILED);
 	e->refused = err;
-	e->retry_at = now + RETRY_MS;
 	if (err == -EEXIST) {
 		exist_sync(e, now);
 	} else if (err != -ENETDOWN && err != -ENODEV) {
@@ -402,8 +409,8 @@ void own_route(struct engine *e, uint64_t now, const struct route *r, bool prese
 		en->route_stale = true;
 		return;
 	}
-	if (en && en->route == ROUTE_OURS && en->route_oif == r->oif &&
-		r->metric == e->route.metric)
+	if (en && en->route == ROUTE_OURS && r->metric == e->route.metric &&
+		(en->route_oif == r->oif || r->replaces))
 		route_lost(e, en);
 	e->sink->route(e->sink->ctx, false, r);
 	if (en && en->guest)

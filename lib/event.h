@@ -46,6 +46,7 @@ struct route {
 	uint32_t oif;       /* 0: none (blackhole) or several */
 	struct addr via;    /* unspecified: directly connected */
 	struct addr source; /* preferred source; unspecified: none */
+	uint32_t nexthop;   /* the id of the next hop object that it uses, 0: none */
 	uint8_t protocol;
 	uint8_t type;  /* RTN_UNICAST ... */
 	bool replaces; /* what else had its dst, table and metric is gone (NLM_F_REPLACE) */

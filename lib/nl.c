@@ -26,11 +26,14 @@
 #include "nl_parse.h"
 #include "nl_socket.h"
 
-#define EVENT_BUFFER    (8 * 1024 * 1024)
+#ifndef EVENT_BUFFER
+#define EVENT_BUFFER (8 * 1024 * 1024)
+#endif
 #define DUMP_BUFFER     (1024 * 1024)
 #define DUMP_TIMEOUT    10 /* seconds without an answer */
 #define SYNC_TRIES      10
-#define RECEIVE_MAX     64       /* datagrams a call */
+#define RECEIVE_MAX     64 /* datagrams a call */
+#define GROUP_NEXTHOP   (1U << (RTNLGRP_NEXTHOP - 1))
 #define SKIP_STATISTICS (1 << 3) /* RTEXT_FILTER_SKIP_STATS */
 
 struct nl {
@@ -72,7 +75,7 @@ int nl_open(int family, uint32_t table, uint8_t protocol, const struct nl_handle
 	struct nl **ret)
 {
 	unsigned groups =
-		RTMGRP_LINK |
+		GROUP_NEXTHOP | RTMGRP_LINK |
 		(family == AF_INET ? RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE
 				   : RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE | RTMGRP_IPV6_IFINFO);
 	struct nl *n = calloc(1, sizeof(*n));
@@ -143,7 +146,7 @@ static void message_handle(struct nl *n, const struct nlmsghdr *h)
 	case RTM_DELLINK:
 		if (nl_parse_link(h, &link))
 			n->handler.link(n->handler.ctx, &link, h->nlmsg_type == RTM_NEWLINK);
-		else if (nl_parse_family_up(h, n->family, &index))
+		else if (n->handler.family_up && nl_parse_family_up(h, n->family, &index))
 			n->handler.family_up(n->handler.ctx, index);
 		break;
 	case RTM_NEWADDR:
@@ -154,6 +157,11 @@ static void message_handle(struct nl *n, const struct nlmsghdr *h)
 	case RTM_NEWNEIGH:
 		if (n->proxy && nl_parse_proxy(h, n->family, &proxied, &index))
 			n->proxy(n->proxy_ctx, &proxied, index);
+		break;
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+		if (n->handler.nexthop && nl_parse_nexthop(h, &index))
+			n->handler.nexthop(n->handler.ctx, index);
 		break;
 	case RTM_NEWROUTE:
 		nl_parse_route(h, n->family, n->table, n->protocol, route_present, n);

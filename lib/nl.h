@@ -25,14 +25,18 @@ struct nl_handler {
 	void (*sync_end)(void *ctx);
 	void (*link)(void *ctx, const struct link *l, bool present);
 	/* The family has been switched on for an interface (disable_ipv6, an MTU that had been
-	 * too small), which is told after its link, and on other occasions too. */
+	 * too small), which is told after its link, and on other occasions too. NULL: of no
+	 * interest. */
 	void (*family_up)(void *ctx, uint32_t index);
 	void (*address)(void *ctx, const struct hostaddr *a, bool present);
 	/* routes of the main table and of `table` (nl_open) that are unicast or refuse (blackhole,
 	 * unreachable, prohibit: oif 0), except the kernel's local table, source-specific ones and
-	 * multicast. A default route with several next hops is reported once for each, any other
-	 * such route once with oif 0. Own changes are not reported. */
+	 * multicast. A default route with several next hops, or one of `protocol`, is reported once
+	 * for each, any other such route once with oif 0. Own changes are not reported. */
 	void (*route)(void *ctx, const struct route *r, bool present);
+	/* A next hop object is there, another one than before, or gone. The kernel does not tell of
+	 * all that this does to routes. NULL: of no interest. */
+	void (*nexthop)(void *ctx, uint32_t id);
 	/* Comes by again and again where the kernel takes its time, for whoever has something to do
 	 * meanwhile, which must not be a call of nl. NULL: nobody has. */
 	void (*pause)(void *ctx);

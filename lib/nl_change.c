@@ -128,9 +128,16 @@ static void put_add(struct nlmsghdr *h, struct rtmsg *rtm, int family, const str
 		put_addr(h, RTA_PREFSRC, family, &r->source);
 }
 
-/* What is not named here (type, source, next hop) may be anything. */
-static void put_del(struct nlmsghdr *h, struct rtmsg *rtm, int family)
+/*
+ * What is not named here (type, source) may be anything. A gateway is named: without it, IPv6 would
+ * take all next hops of a route, and one that another protocol has appended would go with ours.
+ */
+static void put_del(struct nlmsghdr *h, struct rtmsg *rtm, int family, const struct route *r)
 {
+	if (r->nexthop)
+		mnl_attr_put_u32(h, RTA_NH_ID, r->nexthop);
+	else if (!addr_is_unspecified(&r->via))
+		put_via(h, family, &r->via);
 	h->nlmsg_type = RTM_DELROUTE;
 	rtm->rtm_type = RTN_UNSPEC;
 	rtm->rtm_scope = family == AF_INET ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE;
@@ -151,11 +158,11 @@ struct nlmsghdr *nl_change_build(
 	put_addr(h, RTA_DST, family, &r->dst.addr);
 	mnl_attr_put_u32(h, RTA_TABLE, r->table);
 	mnl_attr_put_u32(h, RTA_PRIORITY, r->metric);
-	if (r->oif)
+	if (r->oif && !r->nexthop) /* the object says which */
 		mnl_attr_put_u32(h, RTA_OIF, r->oif);
 	switch (op) {
 	case NL_ROUTE_ADD: put_add(h, rtm, family, r); break;
-	case NL_ROUTE_DEL: put_del(h, rtm, family); break;
+	case NL_ROUTE_DEL: put_del(h, rtm, family, r); break;
 	}
 	return h;
 }

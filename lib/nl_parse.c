@@ -7,6 +7,7 @@
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
@@ -191,6 +192,20 @@ bool nl_parse_proxy(const struct nlmsghdr *h, int family, struct addr *a, uint32
 	return found;
 }
 
+bool nl_parse_nexthop(const struct nlmsghdr *h, uint32_t *id)
+{
+	struct nlattr *attr;
+
+	if (!message_head(h, sizeof(struct nhmsg)))
+		return false;
+	attr_for_each(h, sizeof(struct nhmsg))
+	{
+		if (mnl_attr_get_type(attr) == NHA_ID)
+			return attr_u32(attr, id);
+	}
+	return false;
+}
+
 /* RTA_VIA: a next hop of another family than the route's (RFC 8950 section 3). */
 static bool attr_via(const struct nlattr *a, struct addr *ret)
 {
@@ -262,6 +277,7 @@ static bool route_read(const struct nlmsghdr *h, const struct rtmsg *rtm, struct
 		case RTA_PRIORITY: attr_u32(attr, &r->metric); break;
 		case RTA_OIF: attr_u32(attr, &r->oif); break;
 		case RTA_PREFSRC: attr_addr(attr, family, &r->source); break;
+		case RTA_NH_ID: attr_u32(attr, &r->nexthop); break;
 		case RTA_MULTIPATH: *multipath = attr; break;
 		default: nexthop_attr(attr, family, r); break;
 		}
@@ -302,7 +318,7 @@ void nl_parse_route(const struct nlmsghdr *h, int family, uint32_t table, uint8_
 		r.oif = 0; /* IPv6 names the loopback interface there */
 	if (!multipath) {
 		each(ctx, &r);
-	} else if (route_is_default(&r, family)) {
+	} else if (route_is_default(&r, family) || r.protocol == protocol) {
 		nexthops_each(multipath, family, &r, each, ctx);
 	} else {
 		r.oif = 0;

@@ -25,9 +25,13 @@ bool nl_parse_address(const struct nlmsghdr *h, int family, struct hostaddr *ret
 /* RTM_NEWNEIGH: an entry of the kernel's own proxy. */
 bool nl_parse_proxy(const struct nlmsghdr *h, int family, struct addr *a, uint32_t *index);
 
+/* RTM_NEWNEXTHOP, RTM_DELNEXTHOP: a next hop object, of whatever family. */
+bool nl_parse_nexthop(const struct nlmsghdr *h, uint32_t *id);
+
 /*
  * RTM_NEWROUTE, RTM_DELROUTE of the family, of the main table, of `table`, or of `protocol`. Calls
- * `each` once; for a default route with several next hops once for each, because each is a gateway;
+ * `each` once; for a default route with several next hops once for each, because each is a gateway,
+ * and so for one of `protocol`, because to IPv6 each is a route, and perhaps not all are ours;
  * otherwise such a route has oif 0.
  */
 void nl_parse_route(const struct nlmsghdr *h, int family, uint32_t table, uint8_t protocol,

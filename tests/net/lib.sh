@@ -677,18 +677,25 @@ monitor_stop() { # FILE
 	sed -i "\\|$LAB_CANARY|d" "$1"
 }
 
-# Lets a table of frames (frames.py) speak to the daemon in use. Its TAP is ours, but for the plan and the numbers.
-frames() { # PROGRAM
-	local rc bad
+# A program in Python whose TAP is ours, but for the plan and the numbers; in the namespace of NODE, or here ("-").
+python_tap() { # NODE|- PROGRAM [ARGUMENT...]
+	local node=$1 rc bad
+	local -a where=()
 
-	LAB_SLOW=$LAB_SLOW PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$LAB_TOP/tests/net/$1" \
-		"$LAB_CTL" "$LAB_SOCK" "$LAB_STATE" >"$LAB_DIR/tap"
+	[[ $node == - ]] || where=(nsenter "--net=/run/netns/$node")
+	LAB_SLOW=$LAB_SLOW TAP_FROM=$TAP_N PYTHONDONTWRITEBYTECODE=1 "${where[@]}" /usr/bin/python3 \
+		"$LAB_TOP/tests/net/$2" "${@:3}" >"$LAB_DIR/tap"
 	rc=$?
 	awk -v n="$TAP_N" '/^1\.\./ { next } /^(not )?ok / { sub(/ok [0-9]+/, "ok " ++n) } 1' "$LAB_DIR/tap"
 	TAP_N=$((TAP_N + $(grep -Ec '^(not )?ok ' "$LAB_DIR/tap")))
 	bad=$(grep -c '^not ok ' "$LAB_DIR/tap")
 	TAP_BAD=$((TAP_BAD + bad))
-	is "$rc $(grep -c '^1\.\.' "$LAB_DIR/tap")" "$((bad > 0)) 1" "the table of frames came to its end"
+	is "$rc $(grep -c '^1\.\.' "$LAB_DIR/tap")" "$((bad > 0)) 1" "$2 came to its end"
+}
+
+# Lets a table of frames (frames.py) speak to the daemon in use.
+frames() { # PROGRAM
+	python_tap - "$1" "$LAB_CTL" "$LAB_SOCK" "$LAB_STATE"
 }
 
 # --- for people ---

@@ -322,6 +322,32 @@ static void test_long_line(void **state)
 	free(line);
 }
 
+/* A line of very many parts is refused without reading it as JSON; in a text they are no parts. */
+static void test_parts(void **state)
+{
+	static const char *const pieces[] = {"[],", "{},", "\"a\":1,"};
+	struct lab *lab = *state;
+	int fd = client_open(lab);
+	char line[2048];
+
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		strcpy(line, "{\"n\":1,\"x\":[");
+		for (int n = 0; n < 70; n++)
+			strcat(line, pieces[i]);
+		strcat(line, "1]}\n");
+		client_say(lab, fd, line);
+		expect_error(lab, fd, "more parts");
+	}
+	strcpy(line, "{\"n\":1,\"x\":\"\\\"");
+	for (int n = 0; n < 70; n++)
+		strcat(line, "[{:");
+	strcat(line, "\"}\n");
+	client_say(lab, fd, line);
+	expect_line(lab, fd, "{\"exit\":0,\"n\":1,\"may\":true}\n");
+	assert_int_equal(lab->requests, 1);
+	close(fd);
+}
+
 /* What several clients have sent is answered together, and to each what it asked. */
 static void test_together(void **state)
 {
@@ -606,6 +632,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_half_closed, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_rubbish, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_long_line, setup_server, teardown),
+		cmocka_unit_test_setup_teardown(test_parts, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_reader, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_together, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_order, setup_server, teardown),

@@ -42,8 +42,9 @@ struct world {
 		struct route r;
 	} routes[MAX];
 	size_t nroutes;
-	unsigned listening;
-	const struct iface *unbound;      /* whose listener hears no more */
+	unsigned listening, opened;
+	bool deafened;                    /* listeners hear nothing any more, */
+	const struct iface *unbound;      /* or that of this one */
 	struct prefix listed[LISTED_MAX]; /* as the filter in the kernel is told of them */
 	size_t nlisted;
 	unsigned pauses;
@@ -93,6 +94,7 @@ static int on_listen(void *ctx, struct iface *i, bool on)
 
 	(void)i;
 	w->listening += on ? 1U : (unsigned)-1;
+	w->opened += on;
 	return 0;
 }
 
@@ -100,7 +102,7 @@ static bool on_hears(void *ctx, const struct iface *i)
 {
 	const struct world *w = ctx;
 
-	return i != w->unbound;
+	return i != w->unbound && !w->deafened;
 }
 
 static const struct vif_policy *on_vif_policy(void *ctx, const char *name)
@@ -1195,6 +1197,22 @@ static void test_resync(void **state)
 }
 
 /* An address the uplink does not have is no source; one that is tentative is none either. */
+/* An interface that was away while events were lost, and is back with its index, left its listener
+ * deaf. */
+static void test_resync_deaf(void **state)
+{
+	struct world *w = world_new(&uplink);
+
+	(void)state;
+	w->opened = 0;
+	kernel(w);
+	assert_int_equal(w->opened, 0);
+	w->deafened = true;
+	kernel(w);
+	assert_int_equal(w->opened, 4);
+	world_free(w);
+}
+
 static void test_source_address(void **state)
 {
 	const struct uplink_policy p = {
@@ -1282,6 +1300,85 @@ static void test_routes_replaced(void **state)
 	to_gateway = ask("2800:110:2::34", "2800:110:2::1", guest_mac);
 	hear(w, "vif1", &to_gateway);
 	assert_false(w->sent[0].router); /* on-link, and no gateway any more */
+	world_free(w);
+}
+
+/* Of several foreign routes the best decides. */
+static void test_routes_foreign_best(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct msg m = ask("2800:110:2::1", "2800:110:2::34", router_mac);
+	struct route foreign = w->routes[0].r;
+
+	(void)state;
+	foreign.protocol = 4;
+	foreign.metric = 60;
+	foreign.oif = 12;
+	engine_route(w->e, w->now, &foreign, true);
+	assert_int_equal(hear(w, "eth0", &m), REASON_K09);
+	foreign.metric = 50;
+	foreign.oif = 11;
+	engine_route(w->e, w->now, &foreign, true);
+	assert_int_equal(hear(w, "eth0", &m), REASON_ANSWERED);
+	foreign.oif = 12; /* as good, and elsewhere: who knows */
+	engine_route(w->e, w->now, &foreign, true);
+	assert_int_equal(hear(w, "eth0", &m), REASON_K09);
+	world_free(w);
+}
+
+static bool wants_sync(struct world *w)
+{
+	uint64_t next = engine_next(w->e);
+
+	if (next != UINT64_MAX)
+		engine_tick(w->e, next);
+	return engine_wants_sync(w->e);
+}
+
+/* What the kernel does not tell: what is left of several next hops, and what a next hop object's
+ * end or change does to routes. */
+static void test_routes_silent(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct route foreign = w->routes[0].r;
+
+	(void)state;
+	foreign.protocol = 4;
+	foreign.oif = 0;
+	foreign.nexthop = 7;
+	engine_route(w->e, w->now, &foreign, true);
+	assert_false(wants_sync(w));
+	engine_nexthop(w->e, w->now, 8);
+	assert_false(wants_sync(w));
+	engine_nexthop(w->e, w->now, 7);
+	assert_true(wants_sync(w));
+	foreign.oif = 12;
+	foreign.nexthop = 0;
+	engine_route(w->e, w->now, &foreign, false);
+	assert_true(wants_sync(w));
+	world_free(w);
+}
+
+/* One with our number that somebody put in the place of ours goes, and ours comes back. */
+static void test_routes_replaced_as_ours(void **state)
+{
+	struct world *w = world_new(&uplink);
+	struct route other = w->routes[0].r;
+
+	(void)state;
+	other.replaces = true;
+	for (unsigned n = 0; n < 2; n++) {
+		other.oif = n ? 11 : 12;
+		other.nexthop = n; /* to the right vif, and yet not ours */
+		w->nroutes = 0;
+		engine_route(w->e, w->now, &other, true);
+		assert_int_equal(w->nroutes, 2);
+		assert_false(w->routes[0].add);
+		assert_int_equal(w->routes[0].r.oif, other.oif);
+		assert_int_equal(w->routes[0].r.nexthop, n);
+		assert_true(w->routes[1].add);
+		assert_int_equal(w->routes[1].r.oif, 11);
+	}
 	world_free(w);
 }
 
@@ -2071,10 +2168,14 @@ int main(void)
 		cmocka_unit_test(test_route_exists),
 		cmocka_unit_test(test_family_up),
 		cmocka_unit_test(test_resync),
+		cmocka_unit_test(test_resync_deaf),
 		cmocka_unit_test(test_source_address),
 		cmocka_unit_test(test_linklocal_is_per_link),
 		cmocka_unit_test(test_covers_gateway),
 		cmocka_unit_test(test_routes_replaced),
+		cmocka_unit_test(test_routes_foreign_best),
+		cmocka_unit_test(test_routes_silent),
+		cmocka_unit_test(test_routes_replaced_as_ours),
 		cmocka_unit_test(test_routes_late_answer),
 		cmocka_unit_test(test_reload_between_origins),
 		cmocka_unit_test(test_routes_configured_source),

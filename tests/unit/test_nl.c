@@ -20,6 +20,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 
 static _Alignas(struct nlmsghdr) uint8_t buf[4096];
@@ -579,6 +580,39 @@ static void test_route_multipath(void **state)
 	s = parse_route(multipath_message(64), AF_INET6, 254);
 	assert_int_equal(s.n, 1);
 	assert_int_equal(s.routes[0].oif, 0);
+
+	/* of ours each next hop is told */
+	h = multipath_message(64);
+	((struct rtmsg *)mnl_nlmsg_get_payload(h))->rtm_protocol = 250;
+	s = parse_route(h, AF_INET6, 254);
+	assert_int_equal(s.n, 2);
+	assert_int_equal(s.routes[1].oif, 5);
+}
+
+static void nexthop_cut(const struct nlmsghdr *h)
+{
+	uint32_t id = 7;
+
+	assert_true(!nl_parse_nexthop(h, &id) || id == 7);
+}
+
+static void test_nexthop(void **state)
+{
+	void *head;
+	struct nlmsghdr *h = message(RTM_DELNEXTHOP, sizeof(struct nhmsg), &head);
+	uint32_t id = 0;
+
+	(void)state;
+	assert_false(nl_parse_nexthop(h, &id));
+	mnl_attr_put_u32(h, NHA_ID, 7);
+	assert_true(nl_parse_nexthop(h, &id));
+	assert_int_equal(id, 7);
+	each_cut(h, nexthop_cut);
+
+	h = route_message(AF_INET6, 128, RTN_UNICAST, RT_TABLE_MAIN);
+	put_addr(h, RTA_DST, "2001:db8::34");
+	mnl_attr_put_u32(h, RTA_NH_ID, 7);
+	assert_int_equal(parse_route(h, AF_INET6, 254).routes[0].nexthop, 7);
 }
 
 static void route_cut(const struct nlmsghdr *h)
@@ -777,8 +811,14 @@ static void test_change_del(void **state)
 	assert_int_equal(mnl_attr_get_u32(attr_find(h, RTA_PRIORITY)), 1024);
 	assert_int_equal(mnl_attr_get_u32(attr_find(h, RTA_OIF)), 4);
 	assert_int_equal(mnl_attr_get_u32(attr_find(h, RTA_TABLE)), 254);
-	assert_null(attr_find(h, RTA_GATEWAY));
+	assert_non_null(attr_find(h, RTA_GATEWAY)); /* this next hop, and no other */
 	assert_null(attr_find(h, RTA_PREFSRC));
+	/* a next hop object excludes both */
+	r.nexthop = 9;
+	h = nl_change_build(buf, AF_INET, NL_ROUTE_DEL, &r, 1);
+	assert_int_equal(mnl_attr_get_u32(attr_find(h, RTA_NH_ID)), 9);
+	assert_null(attr_find(h, RTA_GATEWAY));
+	assert_null(attr_find(h, RTA_OIF));
 }
 
 int main(void)
@@ -797,6 +837,7 @@ int main(void)
 		cmocka_unit_test(test_route_v4),
 		cmocka_unit_test(test_route_selection),
 		cmocka_unit_test(test_route_multipath),
+		cmocka_unit_test(test_nexthop),
 		cmocka_unit_test(test_route_cut),
 		cmocka_unit_test(test_ack),
 		cmocka_unit_test(test_change_add),
