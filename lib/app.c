@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include "app_private.h"
 #include "command.h"
 #include "priv.h"
+#include "thread.h"
 
 #define LOCK_WAIT_S     60 /* for a control command that works in our place */
 #define LOCK_HOLDER_MAX 96
@@ -132,17 +132,11 @@ static void *read_conf(void *arg)
 static struct conf *read_while_answering(struct app *a, char why[CONF_WHY_MAX])
 {
 	struct reading r = {.a = a, .why = why, .done = eventfd(0, EFD_CLOEXEC)};
-	sigset_t all, old;
 	pthread_t thread;
-	int err;
 
 	if (r.done < 0)
 		return conf_load(a->conf_path, a->codec->name, a->codec->family, why);
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	err = pthread_create(&thread, NULL, read_conf, &r);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (err == 0) {
+	if (thread_start(&thread, read_conf, &r)) {
 		listen_until(a, r.done);
 		pthread_join(thread, NULL);
 	} else {

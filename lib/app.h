@@ -52,7 +52,7 @@ void app_settle(struct app *a);
 void app_reply(struct app *a, json_int_t number, json_t *reply);
 /* For whoever keeps the loop from going round for long: answers questions that wait, now and then.
  */
-void app_pause(struct app *a);
+void app_pause(void *app);
 /* What is not as it should be with the daemon's own surroundings: its configuration, netlink, the
  * control socket. */
 void app_warnings(

@@ -279,7 +279,7 @@ void listen_until(struct app *a, int fd)
 	epoll_ctl(a->wiring->hearing, EPOLL_CTL_DEL, fd, NULL);
 }
 
-void listen_pause(void *app)
+void app_pause(void *app)
 {
 	struct app *a = app;
 	struct epoll_event events[HEARD_MAX];

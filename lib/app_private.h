@@ -78,8 +78,6 @@ bool listen_kernel_answers(void *ctx, const struct iface *i, bool here);
 void listen_flush(struct app *a);
 /* Answers questions until the descriptor is readable, and does nothing else. */
 void listen_until(struct app *a, int fd);
-/* Answers the questions that wait, where none were for a while: for long walks and long waits. */
-void listen_pause(void *app);
 void listen_close_all(struct app *a);
 
 /* app_yields.c: what was given up to other hosts, at start and kept */

@@ -190,11 +190,6 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	app_settle(a);
 }
 
-void app_pause(struct app *a)
-{
-	listen_pause(a);
-}
-
 struct filter_status app_filter(const struct app *a, const char **why)
 {
 	const struct wiring *w = a->wiring;
@@ -321,11 +316,11 @@ int wire_open(struct app *a)
 		.address = on_address,
 		.route = on_kernel_route,
 		.nexthop = on_nexthop,
-		.pause = listen_pause};
+		.pause = app_pause};
 	uint8_t key[16];
 
 	w->sink = (struct sink){a, listen_send, on_route, listen_set, listen_hears, on_vif_policy,
-		listen_kernel_answers, on_listed, on_expect, listen_pause, on_note};
+		listen_kernel_answers, on_listed, on_expect, app_pause, on_note};
 	w->limit = (struct log_limit){
 		.what = "warnings about frames and routes", .burst = 10, .seconds = 10};
 	LIST_INIT(&w->dirty);

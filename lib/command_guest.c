@@ -102,11 +102,6 @@ static bool request_of(const struct app *a, const json_t *json, struct runtime_r
 							    uplink_check(a->conf, s, why)));
 }
 
-static void pause_of(void *app)
-{
-	app_pause(app);
-}
-
 /* Puts in force what has been saved. A vif's earlier guests do not go without a word. */
 static void put_in_force(void *batch, const struct runtime_step *s)
 {
@@ -157,7 +152,7 @@ static void batch_run(struct command_batch *b, json_t **replies)
 	struct runtime_store store = store_of(a->state);
 	int err;
 
-	store.pause = pause_of;
+	store.pause = app_pause;
 	store.pause_ctx = a;
 	err = app_state_check(a);
 	for (size_t i = 0; err < 0 && i < b->n; i++)

@@ -12,14 +12,13 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include "nl_lane.h"
+#include "thread.h"
 
 #define QUEUE_KEEP   4096  /* changes whose memory is kept when the queue is empty */
 #define FLUSH_MAX    65536 /* changes between two tellings of outcomes */
@@ -182,19 +181,6 @@ static void *half_run(void *half)
 	return NULL;
 }
 
-/* Signals are for the thread that has always been there. */
-static int thread_start(pthread_t *thread, struct half *h)
-{
-	sigset_t all, old;
-	int err;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	err = pthread_create(thread, NULL, half_run, h);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return err;
-}
-
 /* May they be worked off in any order? */
 static bool independent(const struct nl_change_item *items, size_t n)
 {
@@ -223,7 +209,7 @@ static void items_run(
 	pthread_t thread;
 
 	if (!c->parallel || n < PARALLEL_MIN || !independent(items, n) ||
-		thread_start(&thread, &second) != 0) {
+		!thread_start(&thread, half_run, &second)) {
 		nl_lane_run(c->lanes[0], items, n, ret, c->pause, c->ctx);
 		return;
 	}

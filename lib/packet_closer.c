@@ -7,11 +7,11 @@
  */
 #include "packet_closer.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "thread.h"
 
 #define CLOSERS_MAX 32
 
@@ -42,18 +42,11 @@ static void *closer_run(void *none)
 	return NULL;
 }
 
-/* Signals are for the thread that has always been there. */
 static bool closer_start(void)
 {
-	sigset_t all, old;
 	pthread_t thread;
-	int err;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	err = pthread_create(&thread, NULL, closer_run, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (err != 0)
+	if (!thread_start(&thread, closer_run, NULL))
 		return false;
 	pthread_detach(thread);
 	closers++;

@@ -53,8 +53,8 @@ done
 declare -A may=(
 	[addr]="" [cursor]="" [chain]="" [log]="" [policy]="addr" [event]="addr" [msg]="addr cursor"
 	[spec]="addr chain" [table]="addr chain msg spec siphash" [engine]="addr msg table policy event spec"
-	[conf]="addr policy spec chain log" [state]="addr conf spec log" [packet]="log" [nl]="addr event log"
-	[siphash]="" [filter]="addr siphash"
+	[conf]="addr policy spec chain log" [state]="addr conf spec log" [packet]="log thread" [nl]="addr event log thread"
+	[siphash]="" [thread]="" [filter]="addr siphash"
 	[runtime]="addr spec chain" [store]="runtime state" [ctl]="log" [priv]="log" [host]="msg log"
 )
 for file in lib/*.[ch]; do
