@@ -5,7 +5,8 @@
  *   engine_frame.c     verdicts on frames: the rules N, D and H of CONFORMANCE.md
  *   engine_iface.c     interfaces and their addresses
  *   engine_learn.c     networks, gateways, and the source of an answer
- *   engine_guest.c     configurations and run-time guests as differences
+ *   engine_guest.c     guests as differences
+ *   engine_config.c    configurations as differences
  *   engine_route.c     host routes, and whether an address is answered at all (K04 to K11)
  *   engine_kernel.c    other routes of the kernel; the sync
  *   engine_announce.c  announcements, paced (N11)

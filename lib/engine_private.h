@@ -114,6 +114,22 @@ bool iface_is_gateway(const struct engine *e, const struct iface *vif, const str
 bool iface_source(const struct engine *e, const struct iface *i, const struct addr *requester,
 	const struct addr *target, struct addr *ret);
 
+/* engine_guest.c */
+/* Which uplinks the guests of a vif are behind: counted, because one vif may have many guests. */
+void vif_behind(struct iface *i, const struct iface *uplink, int by);
+/* Behind another uplink all of the guest's addresses are arrivals. */
+void guest_set_uplink(struct engine *e, struct guest *g);
+/* Gives the guest one address, or sets it aside. Counts what is new in *added. */
+int guest_take(struct engine *e, struct guest *g, const struct prefix *p, uint32_t generation,
+	size_t *added);
+/* To a guest behind the same uplink, the address is no arrival and stays in its queue. */
+void entry_hand_over(struct engine *e, struct listed *en, struct guest *to);
+/* Makes the guest be as the spec says, but for addresses that it has no more. */
+int guest_apply(struct engine *e, const struct spec *s, uint32_t generation, size_t *added,
+	struct guest **ret);
+/* Drops those, which are of another generation; the guest too, where none is left. How many? */
+size_t guest_sweep(struct engine *e, uint64_t now, struct guest *g, uint32_t generation);
+
 /* engine_route.c */
 void vif_evaluate(struct engine *e, uint64_t now, struct iface *i); /* all its guests' entries */
 void guest_evaluate(struct engine *e, uint64_t now, struct guest *g);
