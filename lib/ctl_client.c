@@ -5,8 +5,7 @@
  * Nobody waits for anybody: a client whose reply does not fit into the socket is not read until it
  * does (so it holds one reply, or those of a batch), and a turn answers REQUESTS_A_TURN at most, or
  * a share of a batch, or as many as TURN_NS are enough for, and lets the loop go round. Of long
- * lines, which take milliseconds to read, there is one a turn, whosever it is. What has too many
- * parts for a request is not read as JSON at all: a MiB of {} would take 100 ms and 100 MB.
+ * lines, which take milliseconds to read, there is one a turn, whosever it is.
  */
 #include "ctl_client.h"
 
@@ -22,7 +21,6 @@
 #define REQUESTS_A_TURN 64
 #define IDLE_SECONDS    3.0
 #define TURN_NS         1000000
-#define PARTS_MAX       64 /* arrays, objects and keys of a request */
 #define LONG_LINE       (16 * 1024)
 #define INPUT_MIN       4096
 #define INPUT_A_TURN    (384 * 1024)
@@ -189,49 +187,6 @@ static int client_reply(struct client *c, json_t *reply)
 	return err ? -ENOMEM : 0;
 }
 
-static json_t *reply_error(const char *text)
-{
-	return json_pack("{s:i, s:s}", "exit", 1, "error", text);
-}
-
-static json_t *request_error(const json_error_t *error)
-{
-	json_t *reply = json_pack("{s:i, s:o}", "exit", 1, "error",
-		json_sprintf("the request is not JSON: %s", error->text));
-
-	/* the library's text may quote half a character */
-	return reply ? reply : reply_error("the request is not JSON");
-}
-
-/*
- * Are there more arrays, objects and keys than any request has? Whether it is JSON at all is for
- * others to say.
- */
-static bool is_overgrown(const char *line, size_t len)
-{
-	unsigned n = 0;
-	bool text = false;
-
-	for (size_t i = 0; i < len && n <= PARTS_MAX; i++) {
-		if (line[i] == '"')
-			text = !text;
-		else if (text)
-			i += line[i] == '\\';
-		else
-			n += line[i] == '{' || line[i] == '[' || line[i] == ':';
-	}
-	return n > PARTS_MAX;
-}
-
-/* NULL, with a sentence in *error, where it is no JSON, or nothing that a request could be. */
-static json_t *request_read(const char *line, size_t len, json_error_t *error)
-{
-	if (!is_overgrown(line, len))
-		return json_loadb(line, len, JSON_REJECT_DUPLICATES, error);
-	strcpy(error->text, "or has more parts than any request");
-	return NULL;
-}
-
 /* A client that joins waits for the end of the turn. False: not in this one. */
 static bool client_join(struct client *c, json_t *request)
 {
@@ -253,7 +208,7 @@ void client_answered(struct client *c, json_t *reply)
 {
 	c->joined--;
 	if (!reply)
-		reply = reply_error("out of memory");
+		reply = request_refused("out of memory");
 	if (json_is_integer(reply) || !STAILQ_EMPTY(&c->owed))
 		c->lost |= owed_add(c, reply) < 0;
 	else
@@ -265,7 +220,6 @@ void client_answered(struct client *c, json_t *reply)
 static int line_answer(struct client *c, const char *line, size_t len)
 {
 	const struct ctl_handler *h = &c->service->handler;
-	json_error_t error;
 	json_t *request, *reply;
 	int err;
 
@@ -274,9 +228,8 @@ static int line_answer(struct client *c, const char *line, size_t len)
 		return 0;
 	}
 	c->service->long_line |= len > LONG_LINE;
-	request = request_read(line, len, &error);
-
-	if (request && json_is_object(request) && c->may_change && h->joins(h->ctx, request)) {
+	request = request_read(line, len, &reply);
+	if (request && c->may_change && h->joins(h->ctx, request)) {
 		if (client_join(c, request))
 			return 1;
 		json_decref(request);
@@ -284,17 +237,13 @@ static int line_answer(struct client *c, const char *line, size_t len)
 	}
 	batch_end(c->service); /* also because replies come in the order of requests */
 	if (!STAILQ_EMPTY(&c->owed)) {
-		json_decref(request);
+		json_decref(request ? request : reply);
 		return 0;
 	}
-	if (!request)
-		reply = request_error(&error);
-	else if (json_is_object(request))
+	if (request)
 		reply = h->answer(h->ctx, request, c->may_change);
-	else
-		reply = reply_error("the request is not a JSON object");
 	json_decref(request);
-	c->lost |= client_reply(c, reply ? reply : reply_error("out of memory")) < 0;
+	c->lost |= client_reply(c, reply ? reply : request_refused("out of memory")) < 0;
 	err = c->lost ? -ENOMEM : client_send(c);
 	return err ? err : 1;
 }
@@ -351,10 +300,10 @@ static int client_answer(struct client *c)
 	batch_end(c->service);
 	c->in_head = c->in_len;
 	c->side = SIDE_REFUSED;
-	c->lost |=
-		client_reply(c, reply_error(len == -EMSGSIZE
-						    ? "the request is too long"
-						    : "the request does not end in a newline")) < 0;
+	c->lost |= client_reply(c,
+			   request_refused(len == -EMSGSIZE
+						   ? "the request is too long"
+						   : "the request does not end in a newline")) < 0;
 	err = c->lost ? -ENOMEM : client_send(c);
 	return err ? err : 1;
 }
@@ -446,7 +395,7 @@ void client_pay(struct ctl_service *service, json_int_t number, json_t *reply)
 		return;
 	}
 	json_decref(o->reply);
-	o->reply = reply ? reply : reply_error("out of memory");
+	o->reply = reply ? reply : request_refused("out of memory");
 	while ((o = STAILQ_FIRST(&c->owed)) && !json_is_integer(o->reply))
 		c->lost |= client_reply(c, owed_take(c)) < 0;
 	c->more |= STAILQ_EMPTY(&c->owed); /* requests may be there, read and not answered */

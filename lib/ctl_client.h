@@ -1,5 +1,5 @@
 /*
- * ctl_client: one connection of the control socket. Private to ctl.c, ctl_client.c and ctl_batch.c.
+ * ctl_client: one connection of the control socket. Private to ctl.c and ctl_*.c.
  */
 #ifndef CTL_CLIENT_H
 #define CTL_CLIENT_H
@@ -46,6 +46,11 @@ struct client *client_idlest(const struct ctl_service *service);
 void client_answered(struct client *c, json_t *reply);
 void client_resume(struct client *c);
 void client_pay(struct ctl_service *service, json_int_t number, json_t *reply); /* ctl_reply() */
+
+/* ctl_request.c */
+/* The object that a line is, or NULL, and a reply that says why not (NULL: no memory). */
+json_t *request_read(const char *line, size_t len, json_t **ret_refusal);
+json_t *request_refused(const char *text); /* a reply; NULL: no memory */
 
 /* ctl_batch.c */
 void batch_init(struct ctl_service *service);
