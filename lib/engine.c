@@ -52,6 +52,7 @@ void engine_free(struct engine *e)
 		free(p);
 	}
 	foreign_free_all(e);
+	vias_free(e);
 	iface_free_all(e);
 	table_free(e->table);
 	free(e->sources);

@@ -93,18 +93,6 @@ void guest_set_uplink(struct engine *e, struct guest *g)
 		entry_leave(e, en);
 }
 
-/* A new next hop: the routes by way of the old one are wrong. */
-static void guest_set_via(struct guest *g, const struct spec *s)
-{
-	struct listed *en;
-
-	if (g->has_via != s->has_via || !addr_equal(&g->via, &s->via))
-		GUEST_FOREACH_ENTRY (en, g)
-			en->route_stale = !prefix_is_exact(&en->prefix);
-	g->has_via = s->has_via;
-	g->via = s->via;
-}
-
 static int guest_set_macs(struct guest *g, const struct spec *s)
 {
 	uint8_t(*macs)[MAC_LEN] = NULL;
@@ -129,7 +117,8 @@ static int guest_set(struct engine *e, struct guest *g, const struct spec *s)
 	if (r < 0)
 		return r;
 	g->route = s->route;
-	guest_set_via(g, s);
+	g->has_via = s->has_via;
+	g->via = s->via;
 	memcpy(g->uplink_name, s->uplink, sizeof(g->uplink_name));
 	if (strcmp(g->vif ? g->vif->name : "", s->vif) != 0) {
 		guest_leave_vif(e, g);
@@ -190,8 +179,6 @@ void entry_hand_over(struct engine *e, struct listed *en, struct guest *to)
 
 	if (!from || from->uplink != to->uplink)
 		entry_leave(e, en);
-	if (!prefix_is_exact(&en->prefix))
-		en->route_stale |= to->has_via || (from && from->has_via);
 	entry_assign(e, en, to);
 }
 

@@ -64,6 +64,7 @@ struct engine {
 			       none */
 	bool source_usable; /* the configured source of host routes is an address of the host */
 	void *foreign;      /* struct foreign by destination, tsearch(3) */
+	void *vias;         /* next hops of the routes that are installed, engine_route.c's own */
 	LIST_HEAD(, path) paths;
 	struct addr *sources; /* see SOURCES_MAX; index 0 stands for none */
 	uint16_t nsources;
@@ -131,6 +132,7 @@ int guest_apply(struct engine *e, const struct spec *s, uint32_t generation, siz
 size_t guest_sweep(struct engine *e, uint64_t now, struct guest *g, uint32_t generation);
 
 /* engine_route.c */
+void vias_free(struct engine *e);
 void vif_evaluate(struct engine *e, uint64_t now, struct iface *i); /* all its guests' entries */
 void guest_evaluate(struct engine *e, uint64_t now, struct guest *g);
 void entry_evaluate(struct engine *e, uint64_t now, struct listed *en);

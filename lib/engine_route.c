@@ -9,6 +9,8 @@
 #include "engine_private.h"
 
 #include <errno.h>
+#include <search.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The index of an address in the list of sources; 0 is none, or no room. */
@@ -59,18 +61,68 @@ static bool route_wanted(struct engine *e, const struct listed *en, struct route
 	return true;
 }
 
+/*
+ * The next hop of a network's route, where it has one: as it was installed, which the guest's `via`
+ * may be no more. There are few, so they stand beside.
+ */
+struct via {
+	struct prefix dst;
+	struct addr addr;
+};
+
+static int by_dst(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct prefix));
+}
+
+static struct addr via_get(const struct engine *e, const struct listed *en)
+{
+	const struct via key = {.dst = en->prefix};
+	struct via **found = prefix_is_exact(&en->prefix) ? NULL : tfind(&key, &e->vias, by_dst);
+
+	return found ? (*found)->addr : addr_any;
+}
+
+static void via_set(struct engine *e, const struct listed *en, const struct addr *a)
+{
+	const struct via key = {.dst = en->prefix};
+	struct via **found, *v;
+
+	if (prefix_is_exact(&en->prefix))
+		return;
+	found = tfind(&key, &e->vias, by_dst);
+	v = found ? *found : NULL;
+	if (addr_is_unspecified(a)) {
+		if (v)
+			tdelete(v, &e->vias, by_dst);
+		free(v);
+		return;
+	}
+	if (!v && (v = calloc(1, sizeof(*v)))) {
+		v->dst = en->prefix;
+		if (!tsearch(v, &e->vias, by_dst)) {
+			free(v);
+			v = NULL;
+		}
+	}
+	if (v)
+		v->addr = *a;
+}
+
+void vias_free(struct engine *e)
+{
+	tdestroy(e->vias, free);
+}
+
 static struct route route_installed(const struct engine *e, const struct listed *en)
 {
-	struct route r = {.dst = en->prefix,
+	return (struct route){.dst = en->prefix,
 		.table = e->route.table,
 		.metric = e->route.metric,
 		.protocol = e->route.protocol,
 		.oif = en->route_oif,
+		.via = via_get(e, en),
 		.source = e->sources[en->route_source]};
-
-	if (en->guest && en->guest->has_via && !prefix_is_exact(&en->prefix))
-		r.via = en->guest->via;
-	return r;
 }
 
 /* One through a next hop object is none that we made. */
@@ -84,6 +136,17 @@ void route_set(struct engine *e, struct listed *en, enum route_state s)
 {
 	e->failed += (s == ROUTE_FAILED) - (en->route == ROUTE_FAILED);
 	en->route = (uint8_t)s;
+	if (s != ROUTE_OURS)
+		via_set(e, en, &addr_any);
+}
+
+/* Ours is this one. */
+static void route_take(struct engine *e, struct listed *en, const struct route *r)
+{
+	route_set(e, en, ROUTE_OURS);
+	en->route_oif = r->oif;
+	en->route_source = source_index(e, r->source);
+	via_set(e, en, &r->via);
 }
 
 void route_lost(struct engine *e, struct listed *en)
@@ -153,7 +216,7 @@ static void route_evaluate(struct engine *e, struct listed *en)
 	bool moves;
 	char text[ADDR_TEXT_MAX];
 
-	if (en->route == ROUTE_OURS && wanted && foreign != ROUTE_BLOCKED && !en->route_stale &&
+	if (en->route == ROUTE_OURS && wanted && foreign != ROUTE_BLOCKED &&
 		route_same(&have, &want))
 		return;
 	if (!e->synced || e->syncing)
@@ -171,10 +234,7 @@ static void route_evaluate(struct engine *e, struct listed *en)
 		route_set(e, en, foreign);
 		return;
 	}
-	route_set(e, en, ROUTE_OURS);
-	en->route_oif = want.oif;
-	en->route_source = source_index(e, want.source);
-	en->route_stale = false;
+	route_take(e, en, &want);
 	if (moves)
 		route_move(e, &have, &want);
 	else
@@ -340,7 +400,7 @@ void engine_route_done(
 	if (!en || !en->guest || en->route != ROUTE_OURS)
 		return;
 	ours = route_installed(e, en);
-	if (en->route_stale || r->table != ours.table || !route_same(r, &ours))
+	if (r->table != ours.table || !route_same(r, &ours))
 		return; /* of an earlier wish; the answer to the last one counts */
 	if (err == -EEXIST && !r->again) {
 		route_renew(e, &ours);
@@ -360,14 +420,6 @@ void engine_route_done(
 	reason_update(e, en);
 }
 
-/* What the kernel has for the entry is this one. */
-static void route_take(struct engine *e, struct listed *en, const struct route *r)
-{
-	route_set(e, en, ROUTE_OURS);
-	en->route_oif = r->oif;
-	en->route_source = source_index(e, r->source);
-}
-
 /* The one that a sync finds is right. Another of ours that it found before is not. */
 static void route_found(struct engine *e, struct listed *en, const struct route *r)
 {
@@ -377,7 +429,6 @@ static void route_found(struct engine *e, struct listed *en, const struct route 
 		e->sink->route(e->sink->ctx, false, &have);
 	en->route_seen = true;
 	route_take(e, en, r);
-	en->route_stale = false;
 	reason_update(e, en);
 }
 
@@ -402,11 +453,11 @@ void own_route(struct engine *e, uint64_t now, const struct route *r, bool prese
 		route_found(e, en, r);
 		return;
 	}
-	if (wanted && e->syncing && !en->route_seen && r->metric == want.metric && r->oif) {
+	if (wanted && e->syncing && !en->route_seen && r->metric == want.metric && r->oif &&
+		!r->nexthop) {
 		/* it goes when the right one comes, and not before: at the end of the sync */
 		en->route_seen = true;
 		route_take(e, en, r);
-		en->route_stale = true;
 		return;
 	}
 	if (en && en->route == ROUTE_OURS && r->metric == e->route.metric &&

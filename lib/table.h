@@ -69,7 +69,6 @@ struct listed {
 	uint8_t route_seen : 1;    /* in the dump of a sync */
 	uint8_t route : 3;         /* enum route_state */
 	uint8_t queued : 3;        /* enum queue of the engine */
-	uint8_t route_stale : 1;   /* its next hop is no longer the guest's `via` */
 	uint8_t foreign : 1;       /* other protocols have routes to it, perhaps */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct listed) == 64, "an entry is a cache line");

@@ -182,9 +182,10 @@ def batch(lines, errors=False):
 
 
 def foreign_routes():
-    """All routes that are not ours by their number, of all tables."""
+    """All routes that are not ours by their number, of all tables; but for those of each interface, which the
+    kernel changes a moment after it has lost its carrier."""
     return sorted(json.dumps(r, sort_keys=True) for r in ip("-d", FAMILY, "route", "show", "table", "all")
-                  if r["protocol"] != OURS)
+                  if r["protocol"] != OURS and not r["dst"].startswith(("fe80:", "ff00:")))
 
 
 def changed(before):
