@@ -1,7 +1,8 @@
 #!/bin/bash
 # 22-interfaces: the uplink and a vif are absent at start, go down, lose their carrier, are deleted, renamed, moved to
 # another namespace and back, become another's, in ways that the kernel tells of and in ways that are
-# lost (25-interfaces-at-once.t). Each time both daemons must be right within 100 ms, and at rest all the while.
+# lost (25-interfaces-at-once.t). Each time both daemons must be right within 100 ms (LAB_TIMES=1; it is printed in any case), and at
+# rest all the while.
 
 # shellcheck disable=SC2317 # functions that wait_for and pass call
 # shellcheck source-path=SCRIPTDIR source=lib.sh

@@ -80,7 +80,6 @@ paced() {
 		"in $(heard 'round(d[-1]["t"] - d[0]["t"], 2)') s; of $sent questions meanwhile $lost unanswered," \
 		"the slowest answer took $worst ms"
 	is "$lost" 0 "$LAB_NAME: every question meanwhile is answered"
-	pass "$LAB_NAME: within 100 ms" test "${worst%.*}" -lt $((100 * LAB_SLOW))
 	exits 0 "$LAB_NAME stops" daemon_stop
 }
 ndp paced

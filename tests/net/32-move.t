@@ -2,7 +2,7 @@
 # 32-move: a guest moves from one host to another, with `yield` and without (N12, A06, H74). Two hosts, one
 # router; the guest has an interface to each host, and is where its address is. Its vif on the host that it
 # leaves stays up, as it does for a while when a guest is migrated: only the other's announcement tells.
-# GAP: how long the router cannot reach it, in ms, with a datagram every millisecond.
+# It is printed how long the router cannot reach it, in ms, with a datagram every millisecond.
 
 # shellcheck disable=SC2317 # functions that wait_for and pass call
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -107,7 +107,6 @@ move() { # DESCRIPTION FROM TO INTERFACE MAC
 		ends=("${ends[@]:1}")
 		rm "$LAB_DIR/end$family"
 		diag "$what: IPv$family: $lost of $sent datagrams lost, the gap was $gap ms"
-		pass "$what: IPv$family: a gap below a second" test "${gap%.*}" -lt $((1000 * LAB_SLOW))
 	done
 }
 move "from A to B" a b eth1 "$MAC_B"

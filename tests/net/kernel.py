@@ -14,6 +14,8 @@ import subprocess
 import time
 
 SLOW = int(os.environ.get("LAB_SLOW", "1"))
+# Times are judged as they should be with LAB_TIMES=1, on a machine with nothing else to do; otherwise loosely.
+LOOSE = 1 if os.environ.get("LAB_TIMES") else 5
 OURS, METRIC, MAIN = "168", 1024, "254"
 CLONE_NEWNET = 0x40000000
 libc = ctypes.CDLL(None, use_errno=True)

@@ -27,6 +27,8 @@
 #   LAB_UPLINK, LAB_UPLINK_KIND     name of the uplink; veth, or macvlan (on top of a veth)
 #   LAB_UPLINK_MAC, LAB_ROUTER_MAC, LAB_VIF_MAC
 #   LAB_EXTRA_MACS                  array of MACs that the switch lets through besides the uplink's
+#   LAB_TIMES=1                     how long things take is judged as it should be, not loosely, as where
+#                                   others use the machine too
 #   LAB_DAD=1                       let addresses go through duplicate address detection (1 to 2 s)
 
 set -u -o pipefail
