@@ -554,6 +554,12 @@ unlike() { # GOT REGEX DESCRIPTION
 	return 1
 }
 
+# timely DESCRIPTION MS LIMIT: how long something took, which is judged with LAB_TIMES=1 alone.
+timely() {
+	diag "$1: $2 ms (expected: less than $3)"
+	[[ -z ${LAB_TIMES:-} ]] || pass "$1" test "$2" -lt "$3"
+}
+
 plan() {
 	echo "1..$TAP_N"
 }
