@@ -43,7 +43,7 @@ for f in frames:
     s.send(f)' "$1"
 }
 switches() { # how often the daemon was woken
-	awk '/ctxt_switches/ { n += $2 } END { print n }' "/proc/$LAB_DAEMON/status"
+	awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$LAB_DAEMON/status"
 }
 
 one_daemon() { # DAEMON NETWORK-PREFIX TARGETS: of 2,000 unlisted addresses
@@ -73,7 +73,8 @@ one_daemon() { # DAEMON NETWORK-PREFIX TARGETS: of 2,000 unlisted addresses
 		(($(unlisted) >= before + 2000))
 	}
 	pass "$1: 2,000 questions for what is not are dropped in the kernel" wait_for arrived
-	is "$(ctl -j stats | json 'd["uplink"]["eth0"]["dropped"]["N10"]')" 0 "$1: none of them reached the daemon"
+	# but for what the router's kernel asks of the host itself, now and then
+	pass "$1: none of them reached the daemon" [ "$(dropped uplink eth0 N10)" -lt 20 ]
 	woken=$(switches)
 	ask_all "$3"
 	# asking wakes it too: a connection, a request, and what belongs to them
