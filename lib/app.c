@@ -209,14 +209,17 @@ static void on_stop(struct ev_loop *loop, ev_signal *s, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
-/* A reload that is asked for while we start must not end us: it is done when we have. */
-static void hold_sighup(int how)
+/*
+ * What is asked for while we start is done when we have: a reload, which must not end us, and once
+ * there are routes, a stop, which may have to take them back.
+ */
+static void hold_signal(int how, int signal)
 {
-	sigset_t hup;
+	sigset_t s;
 
-	sigemptyset(&hup);
-	sigaddset(&hup, SIGHUP);
-	sigprocmask(how, &hup, NULL);
+	sigemptyset(&s);
+	sigaddset(&s, signal);
+	sigprocmask(how, &s, NULL);
 }
 
 static void start_signals(struct app *a)
@@ -231,7 +234,9 @@ static void start_signals(struct app *a)
 	ev_signal_start(w->loop, &w->sigterm);
 	ev_signal_start(w->loop, &w->sigint);
 	signal(SIGPIPE, SIG_IGN);
-	hold_sighup(SIG_UNBLOCK);
+	hold_signal(SIG_UNBLOCK, SIGHUP);
+	hold_signal(SIG_UNBLOCK, SIGTERM);
+	hold_signal(SIG_UNBLOCK, SIGINT);
 }
 
 static void log_host_warning(void *ctx, const char *code, const char *text)
@@ -362,6 +367,8 @@ static int start(struct app *a)
 		log_error("cannot open a packet socket: %s; CAP_NET_RAW is needed", strerror(-r));
 		return EXIT_SYSTEM;
 	}
+	hold_signal(SIG_BLOCK, SIGTERM);
+	hold_signal(SIG_BLOCK, SIGINT);
 	r = guests_open(a);
 	if (r == 0)
 		r = wire_configure(a, a->conf, &diff);
@@ -434,7 +441,7 @@ int app_main(const struct codec *codec, int argc, char **argv)
 	r = parse_options(codec, &o, argc, argv);
 	if (r >= 0)
 		return r;
-	hold_sighup(SIG_BLOCK);
+	hold_signal(SIG_BLOCK, SIGHUP);
 	a.conf = conf_load(o.conf, codec->name, codec->family, why);
 	if (!a.conf) {
 		log_error("%s", why);

@@ -187,4 +187,23 @@ becomes 2800:110:2::34 "$RIGHT1" "a start makes them again"
 
 is "$(route_is 2001:db8:f::/64)" "bird 32 - - eth0" "after all of this the foreign route is as it was"
 
+# A stop in the middle of a start is clean too: what it has installed goes.
+! daemon_runs || daemon_stop
+ctl flush >"$LAB_OUT" 2>&1
+for ((n = 0; n < 60000; n++)); do
+	printf '2001:db8:77::%x vif11.0\n' $((n + 1))
+done >"$LAB_DIR/many"
+daemon_conf <<EOT
+keep-routes = false
+uplink "eth0" { }
+guests-file = "$LAB_DIR/many"
+EOT
+nsenter --net=/run/netns/dom0 "$LAB_PROGRAM" -f -c "$LAB_CONF" -s "$LAB_SOCK" -d "$LAB_STATE" >>"$LAB_LOG" 2>&1 &
+LAB_DAEMON=$!
+some_routes() {
+	[[ -n $(dom0 ip -6 route show proto 168 | head -n 1) ]]
+}
+pass "a start of very many has begun" wait_for some_routes
+exits 0 "a stop in its middle ends cleanly" daemon_stop
+is "$(host_routes | wc -l)" 0 "and takes its routes back"
 done_testing
