@@ -241,6 +241,8 @@ int guests_load(struct app *a)
 		r = runtime_foreach(a->runtime, put_in_force, a);
 	if (r == 0)
 		yields_load(a);
+	if (r == 0 && state_started(a->state) > 0)
+		engine_resumes(a->engine);
 	return r;
 }
 

@@ -60,7 +60,8 @@ static bool ctl_make_place(struct ctl *c)
 {
 	struct client *idlest;
 
-	if (c->service.nclients < CTL_CLIENTS_MAX)
+	if (c->service.nclients - c->service.nwaiting < CTL_CLIENTS_MAX &&
+		c->service.nclients < CTL_CLIENTS_MAX + CTL_WAITING_MAX)
 		return true;
 	idlest = client_idlest(&c->service);
 	if (idlest)

@@ -4,7 +4,8 @@
  * A stream socket of the UNIX domain. One request is one JSON object on one line, and so is its
  * reply; a client may send several requests one after another on one connection, and each is
  * answered in order. The object's "command" says which; what the others mean is lib/command.h's.
- * A client costs bounded memory: at most CTL_CLIENTS_MAX at once, CTL_LINE_MAX bytes a request; one
+ * A client costs bounded memory: at most CTL_CLIENTS_MAX at once (and CTL_WAITING_MAX of those who
+ * wait for a reply that comes later, and take nobody's place), CTL_LINE_MAX bytes a request; one
  * that does not read its replies is not read from either, and delays nobody else. A request with
  * more arrays, objects and keys than any has (64) is refused unread.
  *
@@ -21,6 +22,7 @@
 #include <sys/types.h>
 
 #define CTL_CLIENTS_MAX 64
+#define CTL_WAITING_MAX 1024 /* clients that wait for a reply, besides */
 #define CTL_LINE_MAX    (1024 * 1024)
 #define CTL_BATCH_MAX   4096
 
@@ -31,7 +33,7 @@ struct ev_loop;
  * may_change: the peer is root or the daemon's user. Replies are new references; NULL: no memory. A
  * reply that would be very large as a tree may be the text of one, as a JSON string. One to an
  * answer_all() that is a JSON integer stands for a reply that comes later, by ctl_reply() with that
- * number; the client is not read until then, and has its replies in order.
+ * number; the client has its replies in order, and what does not join is not answered until then.
  */
 struct ctl_handler {
 	void *ctx;

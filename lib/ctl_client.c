@@ -52,6 +52,8 @@ struct client {
 	bool lost;      /* for want of memory */
 	size_t joined;  /* requests in the batch */
 	STAILQ_HEAD(, owed) owed;
+	size_t nowed;
+	bool blocked; /* the next request must wait until nothing is owed */
 	bool waiting; /* for the end of the turn */
 	ev_tstamp active;
 	char *in; /* [head, len) is unanswered, and up to `scanned` there is no newline in it */
@@ -68,6 +70,8 @@ static json_t *owed_take(struct client *c)
 
 	STAILQ_REMOVE_HEAD(&c->owed, next);
 	free(o);
+	if (--c->nowed == 0)
+		c->service->nwaiting--;
 	return reply;
 }
 
@@ -81,6 +85,10 @@ static int owed_add(struct client *c, json_t *reply)
 	}
 	o->reply = reply;
 	STAILQ_INSERT_TAIL(&c->owed, o, next);
+	if (c->nowed++ == 0) {
+		c->service->nwaiting++;
+		c->service->left(c->service->ctl); /* its place, to somebody else */
+	}
 	return 0;
 }
 
@@ -209,7 +217,7 @@ void client_answered(struct client *c, json_t *reply)
 	c->joined--;
 	if (!reply)
 		reply = request_refused("out of memory");
-	if (json_is_integer(reply) || !STAILQ_EMPTY(&c->owed))
+	if (json_is_integer(reply) || c->nowed)
 		c->lost |= owed_add(c, reply) < 0;
 	else
 		c->lost |= client_reply(c, reply) < 0;
@@ -236,7 +244,8 @@ static int line_answer(struct client *c, const char *line, size_t len)
 		return 0;
 	}
 	batch_end(c->service); /* also because replies come in the order of requests */
-	if (!STAILQ_EMPTY(&c->owed)) {
+	if (c->nowed) {
+		c->blocked = true;
 		json_decref(request ? request : reply);
 		return 0;
 	}
@@ -298,6 +307,10 @@ static int client_answer(struct client *c)
 		return err;
 	}
 	batch_end(c->service);
+	if (c->nowed) {
+		c->blocked = true;
+		return 0;
+	}
 	c->in_head = c->in_len;
 	c->side = SIDE_REFUSED;
 	c->lost |= client_reply(c,
@@ -316,12 +329,14 @@ static void client_next(struct client *c, int err)
 		client_watch(c, EV_WRITE);
 	} else if (err < 0 || c->lost) {
 		client_leave(c);
-	} else if (!STAILQ_EMPTY(&c->owed)) {
+	} else if (c->nowed && (c->blocked || c->nowed >= CTL_BATCH_MAX)) {
 		ev_io_stop(c->service->loop, &c->io);
 	} else if (c->more) {
 		ev_timer_stop(c->service->loop, &c->again);
 		ev_timer_set(&c->again, 0., 0.);
 		ev_timer_start(c->service->loop, &c->again);
+		ev_io_stop(c->service->loop, &c->io);
+	} else if (c->nowed && c->side != SIDE_OPEN) {
 		ev_io_stop(c->service->loop, &c->io);
 	} else if (c->side == SIDE_CLOSED) {
 		client_leave(c);
@@ -345,8 +360,8 @@ static void client_serve(struct client *c)
 	int err = client_send(c); /* of an earlier turn */
 	const uint64_t until = now_ns() + TURN_NS;
 
-	c->more = false;
-	for (int cost = 0; err >= 0 && c->side != SIDE_REFUSED && STAILQ_EMPTY(&c->owed);) {
+	c->more = c->blocked = false;
+	for (int cost = 0; err >= 0 && c->side != SIDE_REFUSED && c->nowed < CTL_BATCH_MAX;) {
 		const size_t joined = c->joined;
 
 		if (cost >= CTL_BATCH_MAX || (cost > 0 && now_ns() > until)) {
@@ -398,8 +413,10 @@ void client_pay(struct ctl_service *service, json_int_t number, json_t *reply)
 	o->reply = reply ? reply : request_refused("out of memory");
 	while ((o = STAILQ_FIRST(&c->owed)) && !json_is_integer(o->reply))
 		c->lost |= client_reply(c, owed_take(c)) < 0;
-	c->more |= STAILQ_EMPTY(&c->owed); /* requests may be there, read and not answered */
-	client_next(c, client_send(c));
+	c->more = true; /* requests may be there, read and not answered */
+	c->blocked = false;
+	if (!c->waiting)
+		client_next(c, client_send(c));
 }
 
 static bool client_room(struct client *c)
@@ -505,7 +522,7 @@ static bool client_is_idle(struct client *c)
 	struct pollfd p = {.fd = c->fd, .events = c->out_len ? POLLOUT : POLLIN};
 
 	return ev_now(c->service->loop) - c->active > IDLE_SECONDS && !ev_is_active(&c->again) &&
-	       STAILQ_EMPTY(&c->owed) && poll(&p, 1, 0) == 0;
+	       !c->nowed && poll(&p, 1, 0) == 0;
 }
 
 struct client *client_idlest(const struct ctl_service *service)

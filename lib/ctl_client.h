@@ -30,8 +30,8 @@ struct ctl_service {
 	void (*left)(void *ctl); /* a client is gone: its place is free */
 	void *ctl;
 	struct client_list clients;
-	unsigned nclients;
-	bool long_line; /* one has been read in this turn of the loop */
+	unsigned nclients, nwaiting; /* of them, for replies that come later */
+	bool long_line;              /* one has been read in this turn of the loop */
 	struct batch batch;
 };
 

@@ -163,12 +163,15 @@ void engine_claim(struct engine *e, uint64_t now, struct listed *en);
 /* Those that are given up to other hosts (each may be NULL). Returns how often that has changed. */
 uint64_t engine_yields(
 	const struct engine *e, void (*each)(void *ctx, const struct listed *en), void *ctx);
+/* There was an earlier life: addresses whose host routes cannot tell, because they have none of
+ * ours, need no probe. Before the first sync. */
+void engine_resumes(struct engine *e);
 /* Given up in an earlier life. Before the first sync. */
 void engine_yielded(struct engine *e, struct listed *en);
 /* Counts each beginning and end of such a state, and of a probe: has it changed? */
 uint64_t engine_holds(const struct engine *e);
 /* Why an entry is not answered, a clause for people; may use text. */
-#define SILENCE_MAX 128
+#define SILENCE_MAX 192
 const char *engine_silence(const struct engine *e, const struct listed *en, char text[SILENCE_MAX]);
 
 /* Deletes all host routes of ours (a stop with keep-routes off). */

@@ -107,7 +107,7 @@ uint64_t announce_next(const struct engine *e)
 	const struct listed *repeat = queue_first(e, QUEUE_REPEATED);
 	uint64_t pace_at = (e->pace_at + 999) / 1000;
 
-	if (queue_first(e, QUEUE_FRESH))
+	if (queue_first(e, QUEUE_ASKING) || queue_first(e, QUEUE_FRESH))
 		return pace_at;
 	if (!repeat)
 		return UINT64_MAX;
@@ -117,9 +117,11 @@ uint64_t announce_next(const struct engine *e)
 void announce_tick(struct engine *e, uint64_t now)
 {
 	while (announce_next(e) <= now) {
-		struct listed *en = queue_first(e, QUEUE_REPEATED);
+		struct listed *en = queue_first(e, QUEUE_ASKING);
 
-		if (!en || en->due > now)
+		if (!en && (en = queue_first(e, QUEUE_REPEATED)) && en->due > now)
+			en = NULL;
+		if (!en)
 			en = queue_first(e, QUEUE_FRESH);
 		if (!en)
 			break;
@@ -130,7 +132,7 @@ void announce_tick(struct engine *e, uint64_t now)
 		if (e->pace_at + CATCH_UP_US < now * 1000)
 			e->pace_at = now * 1000 - CATCH_UP_US;
 		e->pace_at += 1000000 / e->pace;
-		if (en->hold == HOLD_PROBING)
+		if (en->queued == QUEUE_ASKING)
 			probe_send(e, now, en);
 		else
 			announce_send(e, now, en);

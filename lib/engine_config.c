@@ -190,6 +190,7 @@ void engine_config_end(struct engine *e, uint64_t now, struct config_diff *ret)
 	engine_ifaces(e, vif_refresh_each, e);
 	iface_learn(e);
 	entry_evaluate_all(e, now);
+	e->yields += queue_first(e, QUEUE_YIELDED) != NULL; /* one may be on another vif now */
 	*ret = e->diff;
 	e->diff = (struct config_diff){0};
 }

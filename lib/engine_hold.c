@@ -23,8 +23,47 @@ static void hold_set(struct engine *e, struct listed *en, enum hold h)
 {
 	announce_cancel(e, en);
 	e->yields += h == HOLD_YIELDED || en->hold == HOLD_YIELDED;
+	en->guest->nyielded += (size_t)(h == HOLD_YIELDED) - (en->hold == HOLD_YIELDED);
 	e->holds++;
 	en->hold = (uint8_t)h;
+}
+
+const struct listed *hold_of(const struct engine *e, const struct listed *en)
+{
+	const struct guest *g = en->guest;
+	const struct listed *by;
+	struct prefix via;
+
+	if (prefix_is_exact(&en->prefix))
+		return en->hold ? en : NULL;
+	if (g->has_via) {
+		via = prefix_exact(&g->via);
+		by = table_find(e->table, &via);
+		if (by && by->guest == g && by->hold)
+			return by;
+	}
+	if (!g->nexact || g->nyielded < g->nexact)
+		return NULL;
+	GUEST_FOREACH_ENTRY (by, g)
+		if (by->hold)
+			return by;
+	return NULL;
+}
+
+/* Of an address that is held now, or no more: what goes with it is evaluated too. */
+static void evaluate_with(struct engine *e, uint64_t now, struct listed *en)
+{
+	const struct guest *g = en->guest;
+	struct listed *network;
+
+	entry_evaluate(e, now, en);
+	if (g->nentries == g->nexact ||
+		(g->nyielded + 1 < g->nexact &&
+			!(g->has_via && addr_equal(&g->via, &en->prefix.addr))))
+		return;
+	GUEST_FOREACH_ENTRY (network, g)
+		if (!prefix_is_exact(&network->prefix))
+			entry_evaluate(e, now, network);
 }
 
 void hold_forget(struct engine *e, struct listed *en)
@@ -44,7 +83,8 @@ void hold_evaluate(struct engine *e, struct listed *en)
 		en->probed = false;
 	} else if (!entry_is_here(e, en)) {
 		hold_forget(e, en);
-	} else if (en->hold == HOLD_PROBING && !(u->ready && u->uplink.probe)) {
+	} else if ((en->hold == HOLD_PROBING && !(u->ready && u->uplink.probe)) ||
+		   (en->hold == HOLD_CONFLICT && !u->uplink.probe)) {
 		hold_set(e, en, HOLD_NONE); /* nobody would be heard, or nobody asks any more */
 	} else if (en->silent == REASON_ANSWERED) {
 		en->probed = true;
@@ -52,7 +92,7 @@ void hold_evaluate(struct engine *e, struct listed *en)
 		   prefix_is_exact(&en->prefix)) {
 		hold_set(e, en, HOLD_PROBING);
 		en->announce_left = (uint8_t)e->codec->probe_rounds;
-		queue_set(e, en, QUEUE_FRESH);
+		queue_set(e, en, QUEUE_ASKING);
 	}
 }
 
@@ -75,9 +115,9 @@ static void probe_round(struct engine *e, uint64_t now, struct listed *en)
 	if (en->announce_left == 0) {
 		hold_set(e, en, HOLD_NONE);
 		en->probed = true;
-		entry_evaluate(e, now, en);
+		evaluate_with(e, now, en);
 	} else if (done < e->codec->probes) {
-		queue_set(e, en, QUEUE_FRESH);
+		queue_set(e, en, QUEUE_ASKING);
 	} else {
 		en->due += PROBE_MS;
 		queue_set(e, en, QUEUE_PROBING);
@@ -90,7 +130,7 @@ void hold_tick(struct engine *e, uint64_t now)
 
 	while ((en = queue_first(e, QUEUE_HELD))) {
 		queue_set(e, en, en->hold == HOLD_YIELDED ? QUEUE_YIELDED : QUEUE_NONE);
-		entry_evaluate(e, now, en);
+		evaluate_with(e, now, en);
 	}
 	while ((en = queue_first(e, QUEUE_PROBING)) && en->due <= now)
 		probe_round(e, now, en);
@@ -162,7 +202,7 @@ void engine_claim(struct engine *e, uint64_t now, struct listed *en)
 	if (!en->guest || (en->hold != HOLD_CONFLICT && en->hold != HOLD_YIELDED))
 		return;
 	hold_forget(e, en);
-	entry_evaluate(e, now, en);
+	evaluate_with(e, now, en);
 }
 
 uint64_t engine_holds(const struct engine *e)
@@ -181,6 +221,11 @@ uint64_t engine_yields(
 			if (en->hold == HOLD_YIELDED)
 				each(ctx, en);
 	return e->yields;
+}
+
+void engine_resumes(struct engine *e)
+{
+	e->resumed = true;
 }
 
 void engine_yielded(struct engine *e, struct listed *en)
@@ -209,18 +254,21 @@ static bool claimant(const struct engine *e, const struct addr *a, char *mac, co
 
 const char *engine_silence(const struct engine *e, const struct listed *en, char text[SILENCE_MAX])
 {
+	const struct listed *held = hold_of(e, en);
+	char mac[MAC_TEXT_MAX], address[ADDR_TEXT_MAX] = "";
 	const char *iface;
-	char mac[MAC_TEXT_MAX];
 
-	if (en->hold != HOLD_CONFLICT && en->hold != HOLD_YIELDED)
+	if (!held || held->hold == HOLD_PROBING || en->silent != e->codec->conflict)
 		return reason_text(en->silent);
-	if (!claimant(e, &en->prefix.addr, mac, &iface)) {
+	if (!claimant(e, &held->prefix.addr, mac, &iface)) {
 		strcpy(mac, "another host");
 		iface = en->guest->uplink->name;
 	}
+	if (held != en)
+		addr_format(&held->prefix.addr, address);
 	snprintf(text, SILENCE_MAX,
-		en->hold == HOLD_CONFLICT ? "%s has it on %s, as a probe has found"
-					  : "given up to %s, which announced it on %s",
-		mac, iface);
+		held->hold == HOLD_CONFLICT ? "%s%s%s has it on %s, as a probe has found"
+					    : "%s%sgiven up to %s, which announced it on %s",
+		address, *address ? " of its guest: " : "", mac, iface);
 	return text;
 }

@@ -264,10 +264,13 @@ static void entry_mark(struct engine *e, struct listed *en)
 
 static void entry_sweep(struct engine *e, struct listed *en)
 {
+	const struct guest *g = en->guest;
+	bool tells = g->vif && g->route && !en->foreign; /* its route does, whether it was ours */
+
 	if (!en->route_seen)
 		route_lost(e, en);
-	else if (!e->synced)
-		en->probed = true; /* it has been ours since an earlier start */
+	if (!e->synced)
+		en->probed = en->route_seen || (e->resumed && !tells);
 	engine_walk(e);
 }
 

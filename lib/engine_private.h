@@ -29,7 +29,8 @@ struct path {
 /* Where an entry waits (LINK_QUEUE). */
 enum queue {
 	QUEUE_NONE,
-	QUEUE_FRESH,    /* to be announced for the first time, or asked for */
+	QUEUE_ASKING,   /* to be asked for (`probe`), before any announcement: somebody waits */
+	QUEUE_FRESH,    /* to be announced for the first time */
 	QUEUE_REPEATED, /* to be announced again, when due */
 	QUEUE_PROBING,  /* asked for: for the next round, when due */
 	QUEUE_HELD,     /* held since a moment ago: to be evaluated */
@@ -58,7 +59,8 @@ struct engine {
 	struct config_diff diff; /* of the configuration that is being read */
 	unsigned walked;         /* entries, in walks over many */
 	bool syncing;
-	bool synced; /* the kernel's tables have been read once */
+	bool synced;  /* the kernel's tables have been read once */
+	bool resumed; /* and this is not the first life */
 	bool wants_sync;
 	uint64_t sync_due;  /* a sync that was asked for, a moment later so that many are one; 0:
 			       none */
@@ -166,6 +168,10 @@ void hold_evaluate(struct engine *e, struct listed *en);
 void hold_heard(struct engine *e, uint64_t now, const struct iface *i, struct listed *en,
 	const struct msg *m);
 void hold_forget(struct engine *e, struct listed *en); /* the address is here no more */
+/* The entry whose hold keeps this one from being answered: itself; of a network its next hop
+ * (`via`), or where all addresses of its guest are given up, for it has moved, one of them. NULL:
+ * none. */
+const struct listed *hold_of(const struct engine *e, const struct listed *en);
 void probe_send(struct engine *e, uint64_t now, struct listed *en);
 void hold_tick(struct engine *e, uint64_t now);
 uint64_t hold_next(const struct engine *e);

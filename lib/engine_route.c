@@ -44,7 +44,7 @@ static bool route_wanted(struct engine *e, const struct listed *en, struct route
 	const struct guest *g = en->guest;
 
 	if (!g || !g->route || !g->vif || !g->vif->present || !g->vif->link.admin_up ||
-		g->vif->is_uplink || en->host || en->hold || covers_gateway(en) ||
+		g->vif->is_uplink || en->host || hold_of(e, en) || covers_gateway(en) ||
 		(prefix_is_exact(&en->prefix) && is_broadcast(e, &en->prefix.addr)))
 		return false;
 	*ret = (struct route){.dst = en->prefix,
@@ -263,12 +263,14 @@ bool entry_is_here(const struct engine *e, const struct listed *en)
 static enum reason entry_reason(const struct engine *e, const struct listed *en)
 {
 	const struct guest *g = en->guest;
+	const struct listed *held;
 	enum reason r = place_reason(e, en);
 
 	if (r != REASON_ANSWERED)
 		return r;
-	if (en->hold)
-		return en->hold == HOLD_PROBING ? REASON_N11 : e->codec->conflict;
+	held = hold_of(e, en);
+	if (held)
+		return held->hold == HOLD_PROBING ? REASON_N11 : e->codec->conflict;
 	if (en->route == ROUTE_BLOCKED || en->route == ROUTE_FAILED)
 		return REASON_K09;
 	if (!iface_runs(g->uplink))

@@ -128,33 +128,37 @@ static void warn_iface(void *ctx, struct iface *i)
 			i->name, i->name, i->name);
 }
 
-/* Another host has it. */
-static void warn_held(const struct out *o, const struct listed *en, const char *address)
+/* Another host has it, or what it goes with. */
+static void warn_held(const struct out *o, const struct listed *en, const struct listed *held,
+	const char *address)
 {
 	const struct codec *c = o->e->codec;
 	const char *name = en->guest->name;
-	char why[SILENCE_MAX];
+	char why[SILENCE_MAX], mend[ADDR_TEXT_MAX];
 
-	if (en->hold == HOLD_YIELDED)
+	addr_format(&held->prefix.addr, mend);
+	if (held->hold == HOLD_YIELDED)
 		warn(o, "yield",
 			"%s of guest \"%s\" is not answered: %s; %s announce %s takes it back",
-			address, name, engine_silence(o->e, en, why), c->ctl, address);
-	else if (en->hold == HOLD_CONFLICT)
+			address, name, engine_silence(o->e, en, why), c->ctl, mend);
+	else if (held->hold == HOLD_CONFLICT)
 		warn(o, reason_id(c->conflict),
 			"%s of guest \"%s\" is not answered: %s; %s announce %s has it probed "
 			"again",
-			address, name, engine_silence(o->e, en, why), c->ctl, address);
+			address, name, engine_silence(o->e, en, why), c->ctl, mend);
 }
 
 static void warn_entry(const struct out *o, const struct listed *en)
 {
+	const struct listed *held;
 	char text[ADDR_TEXT_MAX];
 
 	if (en->silent == REASON_ANSWERED)
 		return;
 	prefix_format(&en->prefix, text);
-	if (en->hold)
-		warn_held(o, en, text);
+	held = hold_of(o->e, en);
+	if (held)
+		warn_held(o, en, held, text);
 	else if (en->silent == REASON_N10 && en->guest->uplink && covers_gateway(en))
 		warn(o, "N10",
 			"%s of guest \"%s\" is not answered: a gateway of the host is in it; "
@@ -188,7 +192,15 @@ static void warn_guest(const struct out *o, const struct guest *g)
 			"guest \"%s\" is set aside: its vif \"%s\" is an uplink; give it another "
 			"vif, or take the uplink out of the configuration",
 			g->name, g->vif->name);
-	if (!g->uplink)
+	if (!g->uplink && !*g->uplink_name)
+		warn(o, "uplink-unknown",
+			"guest \"%s\" is not answered for: there are several uplinks, and it does "
+			"not "
+			"say which; register it again with the word uplink and a name (a guest of "
+			"the "
+			"configuration: uplink = \"NAME\")",
+			g->name);
+	else if (!g->uplink)
 		warn(o, "uplink-unknown",
 			"guest \"%s\" is not answered for: it is behind uplink \"%s\", which the "
 			"configuration does not have; add uplink \"%s\" { } there and %s reload, "

@@ -90,6 +90,8 @@ struct state_yield {
 };
 int state_yields_load(struct state *s, struct state_yield **ret, size_t *n);
 int state_yields_save(struct state *s, const struct state_yield *y, size_t n);
+/* A daemon starts: has one before, since the directory was made? 1 or 0, or -errno. */
+int state_started(struct state *s);
 /* Takes these addresses out: somebody has added them, here. */
 int state_yields_forget(struct state *s, const struct prefix *p, size_t n);
 

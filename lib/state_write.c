@@ -153,3 +153,14 @@ int state_save(struct state *s, const struct spec *guest)
 		state_drop(s, guest->name);
 	return err;
 }
+
+int state_started(struct state *s)
+{
+	int fd =
+		openat(s->fd, ".started", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, STATE_FILE_MODE);
+
+	if (fd < 0)
+		return errno == EEXIST ? 1 : -errno;
+	close(fd);
+	return 0;
+}

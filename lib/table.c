@@ -397,17 +397,27 @@ void table_del(struct table *t, struct listed *en)
 	t->free_id = id_of(en);
 }
 
+static void guest_count(struct guest *g, const struct listed *en, int by)
+{
+	g->nentries += (size_t)by;
+	if (!prefix_is_exact(&en->prefix))
+		return;
+	g->nexact += (size_t)by;
+	if (en->hold == HOLD_YIELDED)
+		g->nyielded += (size_t)by;
+}
+
 void table_assign(struct table *t, struct listed *en, struct guest *g)
 {
 	if (en->guest) {
 		list_remove(&en->guest->entries, en, LINK_GUEST);
-		en->guest->nentries--;
+		guest_count(en->guest, en, -1);
 		t->nguest_entries--;
 	}
 	en->guest = g;
 	if (g) {
 		list_append(&g->entries, en, LINK_GUEST);
-		g->nentries++;
+		guest_count(g, en, 1);
 		t->nguest_entries++;
 	}
 }

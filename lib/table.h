@@ -106,6 +106,8 @@ struct guest {
 	struct listed_list entries;
 	struct aside_list aside;
 	size_t nentries;
+	size_t nexact;          /* of them, single addresses; */
+	size_t nyielded;        /* of those, given up to other hosts */
 	struct guest *namesake; /* a ring of the guests of this name, by origin; alone: itself */
 	TAILQ_ENTRY(guest) next;
 	LIST_ENTRY(guest) of_vif;

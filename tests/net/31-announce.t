@@ -152,12 +152,12 @@ reason() { # ADDRESS
 	ctl -j list "$1" | json 'd[0]["reason"]'
 }
 probed() {
-	local taken free more probes rounds code
+	local taken free more other probes rounds code
 
 	if [[ $LAB_FAMILY == -6 ]]; then
-		taken=2800:110:2::77 free=2800:110:2::38 more=2800:110:2::39 probes=1 rounds=1 code=N12
+		taken=2800:110:2::77 free=2800:110:2::38 more=2800:110:2::39 other=2800:110:2::3a probes=1 rounds=1 code=N12
 	else
-		taken=192.0.2.77 free=192.0.2.38 more=192.0.2.39 probes=3 rounds=4 code=H45
+		taken=192.0.2.77 free=192.0.2.38 more=192.0.2.39 other=192.0.2.40 probes=3 rounds=4 code=H45
 	fi
 	daemon_conf <<<'uplink "eth0" { probe = true announce = 1 }'
 	pass "$LAB_NAME starts with probe" daemon_start || return
@@ -194,14 +194,17 @@ probed() {
 	}
 	pass "$LAB_NAME: it is probed again, and answered" wait_for answers
 	like "$(route_to "$taken")" "dev vif11.0" "$LAB_NAME: and routed"
+	# one without a route of its own: another protocol's leads to its vif
+	ip -n dom0 route add "$other" dev vif12.0 proto static metric 50
+	pass "$LAB_NAME: one whose route is somebody else's" ctl add "$other" vif vif12.0 guest vt9
 	forget
 	exits 0 "$LAB_NAME stops" daemon_stop
 	pass "$LAB_NAME starts again" daemon_start
-	is "$(reason "$taken") $(reason "$free")" "null null" "$LAB_NAME: what it had before is answered at once"
+	is "$(reason "$taken") $(reason "$free") $(reason "$other")" "null null null" "$LAB_NAME: what it had before is answered at once"
 	is "$(heard 'sum(x["kind"] == "probe" for x in d)')" 0 "$LAB_NAME: and not probed"
 }
 # both at once: most of it is waiting
-(TAP_N=0 && arp probed && arp daemon_stop) >"$LAB_DIR/probed4" 2>&1 &
+(TAP_N=0 LAB_OUT=$LAB_DIR/out4 && arp probed && arp daemon_stop) >"$LAB_DIR/probed4" 2>&1 &
 other=$!
 ndp probed
 wait "$other"

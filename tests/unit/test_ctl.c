@@ -432,6 +432,43 @@ static void test_later(void **state)
 	close(other);
 }
 
+/* Those who wait for a reply take nobody's place; and what they send meanwhile is not held up. */
+static void test_many_wait(void **state)
+{
+	struct lab *lab = *state;
+	int fds[3 * CTL_CLIENTS_MAX / 2], other;
+	const unsigned n = sizeof(fds) / sizeof(fds[0]);
+	char text[64], *both;
+
+	for (unsigned i = 0; i < n; i++) {
+		fds[i] = client_open(lab);
+		snprintf(text, sizeof(text),
+			"{\"join\":1,\"later\":%u}\n{\"join\":2,\"later\":%u}\n", 100 + i, 300 + i);
+		client_say(lab, fds[i], text);
+	}
+	while (lab->requests < 2 * n)
+		turn(lab);
+	snprintf(text, sizeof(text), "{\"join\":3,\"later\":500}\n");
+	client_say(lab, fds[0], text);
+	while (lab->requests < 2 * n + 1)
+		turn(lab);
+	other = client_open(lab);
+	client_say(lab, other, "{\"n\":8}\n");
+	expect_line(lab, other, "{\"exit\":0,\"n\":8,\"may\":true}\n");
+	for (unsigned i = 0; i < n; i++) {
+		ctl_reply(lab->ctl, 300 + i, json_pack("{s:i}", "paid", 2));
+		ctl_reply(lab->ctl, 100 + i, json_pack("{s:i}", "paid", 1));
+		both = client_lines(lab, fds[i], 2);
+		assert_string_equal(both, "{\"paid\":1}\n{\"paid\":2}\n");
+		free(both);
+	}
+	ctl_reply(lab->ctl, 500, json_pack("{s:i}", "paid", 3));
+	expect_line(lab, fds[0], "{\"paid\":3}\n");
+	for (unsigned i = 0; i < n; i++)
+		close(fds[i]);
+	close(other);
+}
+
 /* Very many: in batches of a bounded size, in order, while somebody else is served too. */
 static void test_many_join(void **state)
 {
@@ -637,6 +674,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_together, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_order, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_later, setup_server, teardown),
+		cmocka_unit_test_setup_teardown(test_many_wait, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_many_join, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_turns, setup_server, teardown),
 		cmocka_unit_test_setup_teardown(test_many_clients, setup_server, teardown),

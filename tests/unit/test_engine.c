@@ -2054,6 +2054,102 @@ static void test_yield_crossing(void **state)
 	world_free(w);
 }
 
+static void add_networks(struct world *w, const char *via)
+{
+	struct spec s;
+	char why[SPEC_WHY_MAX];
+
+	spec_init(&s, ORIGIN_COMMAND);
+	assert_true(spec_set_name(&s, "six", why) && spec_set_vif(&s, "vif2", why) &&
+		    spec_add_prefix(&s, "2800:110:2::61", AF_INET6, why) &&
+		    spec_add_prefix(&s, "2800:110:2::62", AF_INET6, why) &&
+		    spec_add_prefix(&s, "2001:db8:61::/64", AF_INET6, why) &&
+		    (!via || spec_set_via(&s, via, AF_INET6, why)));
+	assert_int_equal(engine_guest(w->e, w->now, &s), 0);
+	spec_free(&s);
+}
+
+/* K08: a network by way of an address that is probed waits for it, and for nothing else. */
+static void test_probe_via(void **state)
+{
+	struct world *w = world_new(&probing);
+
+	(void)state;
+	pass(w, 5000);
+	w->nroutes = 0;
+	add_networks(w, "2800:110:2::61");
+	assert_false(routed(w, "2001:db8:61::/64"));
+	assert_int_equal(verdict(w, "2001:db8:61::1"), REASON_N11);
+	pass(w, 1010);
+	assert_true(routed(w, "2800:110:2::61") && routed(w, "2001:db8:61::/64"));
+	assert_true(w->routes[w->nroutes - 1].add);
+	assert_int_equal(verdict(w, "2001:db8:61::1"), REASON_ANSWERED);
+	world_free(w);
+}
+
+/* A guest's networks go with their next hop, or where there is none with the last of its addresses.
+ */
+static void test_yield_networks(void **state)
+{
+	static const char *const vias[] = {"2800:110:2::61", NULL};
+	struct msg first = announcement("2800:110:2::61", other_mac),
+		   second = announcement("2800:110:2::62", other_mac);
+
+	(void)state;
+	for (unsigned n = 0; n < 2; n++) {
+		struct world *w = world_new(&yielding);
+		char why[SILENCE_MAX];
+
+		pass(w, 5000);
+		w->nroutes = 0;
+		add_networks(w, vias[n]);
+		pass(w, 5000);
+		hear(w, "eth0", &first);
+		pass(w, 1);
+		assert_false(routed(w, "2800:110:2::61"));
+		assert_int_equal(routed(w, "2001:db8:61::/64"), !vias[n]);
+		hear(w, "eth0", &second);
+		pass(w, 1);
+		assert_false(routed(w, "2001:db8:61::/64"));
+		assert_int_equal(verdict(w, "2001:db8:61::1"), REASON_N12);
+		assert_string_equal(engine_silence(w->e, entry(w, "2001:db8:61::/64"), why),
+			"2800:110:2::61 of its guest: given up to 02:00:00:00:00:09, which "
+			"announced "
+			"it on eth0");
+		engine_claim(w->e, w->now, entry(w, "2800:110:2::61"));
+		assert_true(routed(w, "2001:db8:61::/64"));
+		assert_int_equal(verdict(w, "2001:db8:61::1"), REASON_ANSWERED);
+		world_free(w);
+	}
+}
+
+/* Somebody waits for a probe: it goes before announcements. And it ends with `probe`. */
+static void test_probe_first(void **state)
+{
+	static const struct uplink_policy busy = {.announce = 10, .probe = true};
+	struct world *w = world_new(&busy);
+	struct msg dad = ask("::", "2800:110:2::44", other_mac);
+	struct config_diff diff;
+
+	(void)state;
+	pass(w, 1500);
+	engine_config_begin(w->e, &routes, 2); /* half a second between any two */
+	engine_config_uplink(w->e, "eth0", &busy);
+	guest(w, "one", "vif1", ORIGIN_CONFIG, one, true);
+	guest(w, "two", "vif2", ORIGIN_CONFIG, two, true);
+	engine_config_end(w->e, w->now, &diff);
+	assert_true(engine_announce(w->e, w->now, entry(w, "2800:110:2::34")));
+	assert_true(engine_announce(w->e, w->now, entry(w, "2800:110:2::36")));
+	add_four(w);
+	pass(w, 600);
+	assert_int_equal(sent(w, MSG_ASK, "2800:110:2::44"), 1);
+	hear(w, "eth0", &dad);
+	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_N12);
+	configure(w, &uplink);
+	assert_int_equal(verdict(w, "2800:110:2::44"), REASON_ANSWERED);
+	world_free(w);
+}
+
 static void on_pause_yield(struct world *w)
 {
 	struct msg m = announcement("2800:110:2::36", other_mac);
@@ -2192,6 +2288,9 @@ int main(void)
 		cmocka_unit_test(test_yield),
 		cmocka_unit_test(test_yield_crossing),
 		cmocka_unit_test(test_yield_in_walk),
+		cmocka_unit_test(test_probe_via),
+		cmocka_unit_test(test_yield_networks),
+		cmocka_unit_test(test_probe_first),
 		cmocka_unit_test(test_lost),
 	};
 
