@@ -391,7 +391,7 @@ def check_files(entries):
         if e["origin"] == "command":
             want.setdefault(e["guest"], (e["vif"], set()))[1].add(e["address"])
     for file in os.listdir(STATEDIR):
-        if file == ".lock":
+        if file in (".lock", ".started"):
             continue
         if not file.endswith(".conf"):
             raise Wrong("left over in the state directory: %s" % file)
