@@ -19,6 +19,7 @@
 
 #define LOCK_WAIT_S     60 /* for a control command that works in our place */
 #define LOCK_HOLDER_MAX 96
+#define LARGE_BYTES     (128 * 1024)
 
 enum { EXIT_CONF = 1, EXIT_USAGE = 2, EXIT_SYSTEM = 3 };
 
@@ -436,7 +437,10 @@ int app_main(const struct codec *codec, int argc, char **argv)
 	char why[CONF_WHY_MAX];
 	int r;
 
-	mallopt(M_ARENA_MAX, 1); /* our threads are few and short: one heap, given back whole */
+	/* our threads are few and short: one heap, given back whole; and what is large not from it,
+	 * also after something large has been given back */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	log_init(codec->name);
 	r = parse_options(codec, &o, argc, argv);
 	if (r >= 0)
