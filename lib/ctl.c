@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,9 +262,18 @@ void ctl_reply(struct ctl *c, json_int_t number, json_t *reply)
 	client_pay(&c->service, number, reply);
 }
 
+static void ctl_trim(struct ev_loop *loop, ev_timer *w, int events)
+{
+	(void)loop;
+	(void)w;
+	(void)events;
+	malloc_trim(0);
+}
+
 void ctl_start(struct ctl *c, struct ev_loop *loop)
 {
 	c->service.loop = loop;
+	ev_timer_init(&c->service.trim, ctl_trim, 0., 0.);
 	batch_start(&c->service);
 	ev_io_init(&c->io, ctl_ready, c->fd, EV_READ);
 	c->io.data = c;
@@ -290,6 +300,7 @@ void ctl_close(struct ctl *c)
 		client_free(client);
 	if (c->service.loop) {
 		batch_stop(&c->service);
+		ev_timer_stop(c->service.loop, &c->service.trim);
 		ev_io_stop(c->service.loop, &c->io);
 		ev_timer_stop(c->service.loop, &c->retry);
 		ev_io_stop(c->service.loop, &c->watch_io);

@@ -22,6 +22,7 @@
 #define IDLE_SECONDS    3.0
 #define TURN_NS         1000000
 #define LONG_LINE       (16 * 1024)
+#define TRIM_SECONDS    1.
 #define INPUT_MIN       4096
 #define INPUT_A_TURN    (384 * 1024)
 #define BUFFER_KEEP     (64 * 1024) /* of an idle client's buffers */
@@ -223,6 +224,17 @@ void client_answered(struct client *c, json_t *reply)
 		c->lost |= client_reply(c, reply) < 0;
 }
 
+/* The heap keeps what a long line took, in pieces between others: it is given back a moment later.
+ */
+static void long_line_noted(struct ctl_service *s)
+{
+	s->long_line = true;
+	if (ev_is_active(&s->trim))
+		return;
+	ev_timer_set(&s->trim, TRIM_SECONDS, 0.);
+	ev_timer_start(s->loop, &s->trim);
+}
+
 /* Answers a line, or has it join the batch. Returns 1, 0 where that must wait for the next turn, or
  * -errno as client_send(). */
 static int line_answer(struct client *c, const char *line, size_t len)
@@ -235,7 +247,8 @@ static int line_answer(struct client *c, const char *line, size_t len)
 		c->more = true;
 		return 0;
 	}
-	c->service->long_line |= len > LONG_LINE;
+	if (len > LONG_LINE)
+		long_line_noted(c->service);
 	request = request_read(line, len, &reply);
 	if (request && c->may_change && h->joins(h->ctx, request)) {
 		if (client_join(c, request))

@@ -32,6 +32,7 @@ struct ctl_service {
 	struct client_list clients;
 	unsigned nclients, nwaiting; /* of them, for replies that come later */
 	bool long_line;              /* one has been read in this turn of the loop */
+	ev_timer trim;               /* gives back what long lines took of the heap */
 	struct batch batch;
 };
 
