@@ -432,6 +432,7 @@ int app_main(const struct codec *codec, int argc, char **argv)
 		.socket_path = o.socket,
 		.state_dir = o.state,
 		.state_warnings = STAILQ_HEAD_INITIALIZER(a.state_warnings),
+		.waiting = STAILQ_HEAD_INITIALIZER(a.waiting),
 		.ifindex_fd = -1,
 		.wiring = &w};
 	char why[CONF_WHY_MAX];
@@ -458,7 +459,6 @@ int app_main(const struct codec *codec, int argc, char **argv)
 		return 0;
 	}
 	a.started = app_now();
-	STAILQ_INIT(&a.waiting);
 	raise_file_limit();
 	w.loop = ev_default_loop(EVFLAG_AUTO);
 	if (!w.loop) {

@@ -75,7 +75,6 @@ int guests_open(struct app *a)
 		a, app_ifindex, lookup_prefix, lookup_guest, lookup_vif};
 
 	a->ifindex_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	STAILQ_INIT(&a->state_warnings);
 	a->runtime = runtime_new(&lookups);
 	return a->runtime ? 0 : -ENOMEM;
 }

@@ -159,6 +159,12 @@ static void on_note(void *ctx, bool warning, bool limited, const char *text)
 	assert_true(*text);
 }
 
+static struct sink sink_to(struct world *w)
+{
+	return (struct sink){w, on_send, on_route, on_listen, on_hears, on_vif_policy,
+		on_kernel_answers, on_listed, on_expect, on_pause, on_note};
+}
+
 static void guest(struct world *w, const char *name, const char *vif, enum origin origin,
 	const char *const *addresses, bool config)
 {
@@ -247,8 +253,7 @@ static struct world *world_new(const struct uplink_policy *p)
 
 	assert_non_null(w);
 	w->now = 1000;
-	w->sink = (struct sink){w, on_send, on_route, on_listen, on_hears, on_vif_policy,
-		on_kernel_answers, on_listed, on_expect, on_pause, on_note};
+	w->sink = sink_to(w);
 	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
 	w->e = engine_new(&daemon_codec, &w->sink, key);
 	configure(w, p);
@@ -606,8 +611,7 @@ static void test_routes_read_back(void **state)
 	(void)state;
 	assert_non_null(v);
 	v->now = 5;
-	v->sink = (struct sink){v, on_send, on_route, on_listen, on_hears, on_vif_policy,
-		on_kernel_answers, on_listed, on_expect, on_pause, on_note};
+	v->sink = sink_to(v);
 	v->policy = w->policy;
 	v->e = engine_new(&daemon_codec, &v->sink, key);
 	configure(v, &uplink);
@@ -848,8 +852,7 @@ static struct route restart(const struct route *left, size_t n, size_t *effects)
 
 	assert_non_null(w);
 	w->now = 5;
-	w->sink = (struct sink){w, on_send, on_route, on_listen, on_hears, on_vif_policy,
-		on_kernel_answers, on_listed, on_expect, on_pause, on_note};
+	w->sink = sink_to(w);
 	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
 	w->e = engine_new(&daemon_codec, &w->sink, key);
 	configure(w, &uplink);
@@ -1896,8 +1899,7 @@ static void test_probe_when(void **state)
 
 	w = calloc(1, sizeof(*w));
 	w->now = 1000;
-	w->sink = (struct sink){w, on_send, on_route, on_listen, on_hears, on_vif_policy,
-		on_kernel_answers, on_listed, on_expect, on_pause, on_note};
+	w->sink = sink_to(w);
 	w->policy = (struct vif_policy){ANSWER_ON_LINK, GUARD_ON, 1000, NULL, 0};
 	w->e = engine_new(&daemon_codec, &w->sink, key);
 	configure(w, &probing);
